@@ -1,0 +1,85 @@
+// The kernels, as a plain C ABI: pointers and sizes, no nd4j type, no JVM.
+//
+// Every array is contiguous, row-major, and already validated for shape and dtype by the caller.
+// Kernels check what only the data can tell (a slot out of range, a NaN score) BEFORE they write anything
+// that the caller can see as a result, and then return a status instead of a result.
+// Names of axes are those of the Java API: batch, heads, subKeys (n), slots (n*n), keySize (both halves together),
+// topK, valueSize, bags, bagSize, rows (= distinct slots touched).
+// `threads` is the number of worker threads to use, >= 1; results do not depend on it.
+#pragma once
+#include <cstdint>
+
+#if defined(__GNUC__)
+#define DM_API extern "C" __attribute__((visibility("default")))
+#else
+#define DM_API extern "C"
+#endif
+
+enum dm_status : int32_t {
+  DM_OK = 0,
+  DM_NAN = 1,           // a score is NaN; *where = flat index of the offending query (batch*heads + head)
+  DM_OUT_OF_RANGE = 2,  // a slot is negative or >= slots; *where = flat index into `slots`
+  DM_NO_MEMORY = 3,     // scratch memory could not be allocated
+};
+
+// One declaration per dtype: T = float (f32) and double (f64).
+#define DM_KERNELS(T, SUFFIX)                                                                                        \
+  /* Exact product-key top-k.                                                                                     */ \
+  /*   query   [batch, heads, keySize], subKeys [heads, 2, n, keySize/2]                                          */ \
+  /*   u1[i] = <q1, K1[i]>, u2[j] = <q2, K2[j]>; top-k of u1[i]+u2[j] over all n*n, slot = i*n + j                */ \
+  /*   order: halves by (score desc, index asc); result, among rank pairs p*q <= topK, by (rounded sum desc,      */ \
+  /*   slot asc).  scores, slots [batch, heads, topK]: assigned.                                                  */ \
+  DM_API int32_t dm_product_key_topk_##SUFFIX(const T *query, const T *subKeys, int64_t batch, int64_t heads,        \
+                                              int64_t n, int64_t keySize, int64_t topK, T *scores, int64_t *slots,   \
+                                              int32_t threads, int64_t *where);                                     \
+  /* The selection alone, on given half scores [queries, 2, n]: bit-equal on every tier.                          */ \
+  DM_API int32_t dm_product_key_select_##SUFFIX(const T *halfScores, int64_t queries, int64_t n, int64_t topK,       \
+                                                T *scores, int64_t *slots, int32_t threads, int64_t *where);        \
+  /* Gradient of product_key_topk: slots, scoreGradients [batch, heads, topK].                                    */ \
+  /* queryGradients [batch, heads, keySize] and subKeyGradients [heads, 2, n, keySize/2]: assigned.               */ \
+  DM_API int32_t dm_product_key_topk_bp_##SUFFIX(const T *query, const T *subKeys, const int64_t *slots,             \
+                                                 const T *scoreGradients, int64_t batch, int64_t heads, int64_t n,   \
+                                                 int64_t keySize, int64_t topK, T *queryGradients,                   \
+                                                 T *subKeyGradients, int32_t threads, int64_t *where);              \
+  /* out[b] = sum_k weights[b,k] * values[slots[b,k]]; slots, weights [bags, bagSize], values [slotCount,         */ \
+  /* valueSize], out [bags, valueSize]: assigned.                                                                 */ \
+  DM_API int32_t dm_weighted_bag_##SUFFIX(const T *values, const int64_t *slots, const T *weights, int64_t bags,     \
+                                          int64_t bagSize, int64_t slotCount, int64_t valueSize, T *out,             \
+                                          int32_t threads, int64_t *where);                                         \
+  /* Gradient of weighted_bag over accesses grouped by dm_group_by_row.                                           */ \
+  /*   outGradients [bags, valueSize]; rowGradients: gradient of rows[j] goes to row j (byRow = 0, compact) or    */ \
+  /*   to row rows[j] (byRow = 1, a table-sized array): assigned.  weightGradients [bags, bagSize]: assigned, may */ \
+  /*   be null.                                                                                                   */ \
+  DM_API int32_t dm_weighted_bag_bp_##SUFFIX(const T *values, const T *weights, const T *outGradients,               \
+                                             int64_t bagSize, int64_t valueSize, const int64_t *order,               \
+                                             const int64_t *rows, const int64_t *starts, int64_t rowCount,           \
+                                             T *rowGradients, int32_t byRow, T *weightGradients, int32_t threads);  \
+  /* Lazy Adam on touched rows. g = gradientScale * gradient; m = b1 m + (1-b1) g; v = b2 v + (1-b2) g g;         */ \
+  /* u = stepSize * m / (sqrt(v) + epsilon).  byRow says where the gradient of rows[j] stands (see above).        */ \
+  /* subtract = 1: target[rows[j]] -= u.  subtract = 0: u replaces the gradient in place, target is not read.     */ \
+  DM_API int32_t dm_row_adam_##SUFFIX(const int64_t *rows, int64_t rowCount, int64_t valueSize, T *gradients,        \
+                                      int32_t byRow, T *m, T *v, T *target, int32_t subtract, double stepSize,       \
+                                      double beta1, double beta2, double epsilon, double gradientScale,              \
+                                      int32_t threads);                                                             \
+  /* SGD on touched rows: u = stepSize * gradient; subtract as above.                                             */ \
+  DM_API int32_t dm_row_sgd_##SUFFIX(const int64_t *rows, int64_t rowCount, int64_t valueSize, T *gradients,         \
+                                     int32_t byRow, T *target, int32_t subtract, double stepSize, int32_t threads);
+
+DM_KERNELS(float, f32)
+DM_KERNELS(double, f64)
+
+// Sorts the accesses of a batch by slot, stably: slots [accesses] -> order [accesses] (flat positions grouped by slot,
+// ascending inside a slot), rows [accesses] (distinct slots ascending; the first *rowCount are valid), starts
+// [accesses+1] (accesses of rows[j] are order[starts[j] .. starts[j+1])). scratch: 2*accesses int64. Checks range.
+DM_API int32_t dm_group_by_row(const int64_t *slots, int64_t accesses, int64_t slotCount, int64_t *order,
+                               int64_t *rows, int64_t *starts, int64_t *scratch, int64_t *rowCount, int32_t threads,
+                               int64_t *where);
+
+// Zeroes table rows rows[0..rowCount) of a table with rowBytes bytes a row.
+DM_API void dm_zero_rows(void *table, const int64_t *rows, int64_t rowCount, int64_t rowBytes, int32_t threads);
+
+// Asks the system to back [address, address+bytes) with huge pages; returns the bytes now advised (0: not available).
+DM_API int64_t dm_advise_huge_pages(void *address, int64_t bytes);
+
+// What is chosen at run time for this processor: "avx2" or "baseline".
+DM_API const char *dm_instruction_set(void);
