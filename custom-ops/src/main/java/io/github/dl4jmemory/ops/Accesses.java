@@ -1,0 +1,79 @@
+package io.github.dl4jmemory.ops;
+
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.memory.MemoryWorkspace;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+import org.nd4j.linalg.indexing.NDArrayIndex;
+
+/**
+ * The accesses of a batch, grouped by slot: {@code order} [accesses] holds the flat positions
+ * grouped by slot, ascending inside a slot; {@code rows} [rowCount] the distinct slots ascending;
+ * the accesses of rows[j] are order[starts[j] .. starts[j + 1]).
+ */
+final class Accesses {
+  /** One buffer: order, rows, starts, scratch of two, and the row count. */
+  private INDArray buffer;
+
+  private long capacity;
+  private long count;
+  private long slotCount;
+  private INDArray rows;
+
+  /** Makes room for so many accesses, outside any workspace. */
+  void reserve(long accesses, long slots) {
+    count = accesses;
+    slotCount = slots;
+    rows = null;
+    if (accesses > capacity || buffer == null) {
+      capacity = Math.max(64, accesses + accesses / 4);
+      try (MemoryWorkspace ignored = Nd4j.getWorkspaceManager().scopeOutOfWorkspaces()) {
+        buffer = Nd4j.createUninitialized(DataType.LONG, new long[] {5 * capacity + 2}, 'c');
+      }
+    }
+  }
+
+  long count() {
+    return count;
+  }
+
+  long slotCount() {
+    return slotCount;
+  }
+
+  INDArray order() {
+    return part(0, count);
+  }
+
+  /** Room for the distinct slots, before their number is known. */
+  INDArray rowsRoom() {
+    return part(capacity, count);
+  }
+
+  INDArray starts() {
+    return part(2 * capacity, count + 1);
+  }
+
+  INDArray scratch() {
+    return part(3 * capacity + 1, 2 * count);
+  }
+
+  INDArray rowCount() {
+    return part(5 * capacity + 1, 1);
+  }
+
+  /** Called when order, rows, starts and rowCount are filled. */
+  void grouped() {
+    long touched = rowCount().getLong(0);
+    rows = touched == 0 ? Nd4j.create(DataType.LONG, 0) : part(capacity, touched);
+  }
+
+  /** The distinct slots, ascending; null until grouped. */
+  INDArray rows() {
+    return rows;
+  }
+
+  private INDArray part(long from, long length) {
+    return buffer.get(NDArrayIndex.interval(from, from + length));
+  }
+}

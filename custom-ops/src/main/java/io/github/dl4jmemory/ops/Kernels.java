@@ -1,0 +1,67 @@
+package io.github.dl4jmemory.ops;
+
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/**
+ * One implementation of all kernels. Every array is contiguous, 'c' order, checked for shape and
+ * dtype, and not empty. The kernels check what only the data can tell, before a caller can see any
+ * result, and return {@link #OK}, or {@code (where << 8) | status}.
+ */
+interface Kernels {
+  long OK = 0;
+
+  /** A score is NaN; where = batch * heads + head. */
+  int NAN = 1;
+
+  /** A slot is negative, or not below the slots of the table; where = its flat index. */
+  int OUT_OF_RANGE = 2;
+
+  int NO_MEMORY = 3;
+
+  /** Scores and slots [batch, heads, topK] of query [batch, heads, keySize]. */
+  long productKeyTopK(INDArray query, INDArray subKeys, INDArray scores, INDArray slots);
+
+  /** The selection alone: half scores [queries, 2, subKeys] to scores, slots [queries, topK]. */
+  long select(INDArray halfScores, INDArray scores, INDArray slots);
+
+  long productKeyTopKGradient(
+      INDArray query,
+      INDArray subKeys,
+      INDArray slots,
+      INDArray scoreGradients,
+      INDArray queryGradients,
+      INDArray subKeyGradients);
+
+  long weightedBag(INDArray values, INDArray slots, INDArray weights, INDArray out);
+
+  /** The gradient of rows[j] goes to row rows[j] (byRow) or to row j of rowGradients. */
+  long weightedBagGradient(
+      INDArray values,
+      INDArray weights,
+      INDArray outGradients,
+      Accesses accesses,
+      INDArray rowGradients,
+      boolean byRow,
+      INDArray weightGradients);
+
+  /** With a target, target[rows[j]] -= u; without one (null), u replaces the gradient. */
+  long rowAdam(
+      INDArray rows,
+      INDArray gradients,
+      boolean byRow,
+      INDArray m,
+      INDArray v,
+      INDArray target,
+      AdamStep step);
+
+  long rowSgd(
+      INDArray rows, INDArray gradients, boolean byRow, INDArray target, double stepSize);
+
+  /** Fills order, rows and starts of the accesses, and the number of rows. */
+  long groupByRow(INDArray slots, long slotCount, Accesses accesses);
+
+  long zeroRows(INDArray table, INDArray rows);
+
+  /** Bytes of the table now advised. */
+  long adviseHugePages(INDArray table);
+}

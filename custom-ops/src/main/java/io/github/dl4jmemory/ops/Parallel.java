@@ -1,0 +1,36 @@
+package io.github.dl4jmemory.ops;
+
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Supplier;
+import java.util.stream.IntStream;
+import org.nd4j.linalg.factory.Nd4j;
+
+/** Runs independent tasks on as many threads as ND4J is set to. */
+final class Parallel {
+  private Parallel() {}
+
+  /** One task, with the scratch of the thread that runs it. */
+  interface Task<S> {
+    void run(long task, S scratch);
+  }
+
+  /** ND4J's own setting for the threads of one operation. */
+  static int threads() {
+    return Math.max(1, Nd4j.getEnvironment().maxMasterThreads());
+  }
+
+  /** Runs tasks 0 .. tasks - 1, each once; what a task computes must depend on its number only. */
+  static <S> void run(long tasks, Supplier<S> scratch, Task<S> task) {
+    AtomicLong next = new AtomicLong();
+    int workers = (int) Math.min(threads(), tasks);
+    IntStream.range(0, workers)
+        .parallel()
+        .forEach(
+            worker -> {
+              S mine = scratch.get();
+              for (long i = next.getAndIncrement(); i < tasks; i = next.getAndIncrement()) {
+                task.run(i, mine);
+              }
+            });
+  }
+}

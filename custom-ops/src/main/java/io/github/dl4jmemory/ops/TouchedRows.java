@@ -1,0 +1,98 @@
+package io.github.dl4jmemory.ops;
+
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+
+/**
+ * The distinct rows of a table that a batch reads, with the accesses of each. An object is scratch
+ * to be used again at every step: its memory grows with the accesses of the largest batch (40 bytes
+ * an access), never with the slots of the table. It is not safe for use by several threads at once.
+ */
+public final class TouchedRows {
+  private final Accesses accesses = new Accesses();
+  private INDArray rows;
+
+  /** No rows, until {@link #group} is called. */
+  public TouchedRows() {}
+
+  /**
+   * Groups the accesses of a batch by slot, in place of what was grouped before. Cost: a few passes
+   * over the accesses.
+   *
+   * @param slots the slots read, LONG or INT, any shape; [bags, bagSize] for a weighted bag
+   * @param slotCount slots of the table
+   * @throws IllegalArgumentException if slots is null, closed or of another dtype, or a slot is
+   *     outside [0, slotCount)
+   */
+  public void group(INDArray slots, long slotCount) {
+    group(Require.op("touchedRows"), slots, slotCount);
+  }
+
+  void group(Require require, INDArray slots, long slotCount) {
+    rows = null;
+    require.open("slots", slots, "[bags, bagSize]");
+    INDArray dense = Dense.in(require.longs("slots", slots));
+    accesses.reserve(dense.length(), slotCount);
+    if (dense.isEmpty()) {
+      rows = Nd4j.create(DataType.LONG, 0);
+      return;
+    }
+    long status = KernelChoice.kernels().groupByRow(dense, slotCount, accesses);
+    require.ok(status, "slots", dense, slotCount);
+    accesses.grouped();
+    rows = accesses.rows();
+  }
+
+  /**
+   * The number of distinct rows.
+   *
+   * @return rows touched; 0 before the first {@link #group}
+   */
+  public long count() {
+    return rows == null ? 0 : rows.length();
+  }
+
+  /**
+   * The distinct rows.
+   *
+   * @return LONG [count], ascending; a view that the next {@link #group} overwrites
+   */
+  public INDArray rows() {
+    return rows == null ? Nd4j.create(DataType.LONG, 0) : rows;
+  }
+
+  Accesses accesses() {
+    return accesses;
+  }
+
+  /** Checks that rows of this table were grouped. */
+  static void requireGrouped(
+      Require require, TouchedRows touched, String parameter, INDArray table) {
+    require.present("touched", touched);
+    if (touched.rows == null) {
+      throw require.error(
+          "touched", "grouped rows", "none", "call touched.group(slots, slotCount) first");
+    }
+    if (touched.accesses.slotCount() != table.size(0)) {
+      throw require.error(
+          parameter,
+          touched.accesses.slotCount() + " slots, as grouped",
+          table.size(0) + " slots",
+          table,
+          "call touched.group with the slots of this table");
+    }
+  }
+
+  /** Checks that as many accesses were grouped as the array has weights. */
+  void requireAccesses(Require require, String parameter, INDArray weights) {
+    if (accesses.count() != weights.length()) {
+      throw require.error(
+          parameter,
+          accesses.count() + " weights, as grouped",
+          weights.length() + " weights",
+          weights,
+          "call touched.group with the slots of these weights");
+    }
+  }
+}
