@@ -1,7 +1,6 @@
 package io.github.dl4jmemory.ops;
 
 import org.nd4j.linalg.api.buffer.DataType;
-import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.indexing.NDArrayIndex;
@@ -27,9 +26,7 @@ final class Accesses {
     rows = null;
     if (accesses > capacity || buffer == null) {
       capacity = Math.max(64, accesses + accesses / 4);
-      try (MemoryWorkspace ignored = Nd4j.getWorkspaceManager().scopeOutOfWorkspaces()) {
-        buffer = Nd4j.createUninitialized(DataType.LONG, new long[] {5 * capacity + 2}, 'c');
-      }
+      buffer = Nd4j.createUninitializedDetached(DataType.INT64, 5 * capacity + 2);
     }
   }
 
@@ -65,7 +62,7 @@ final class Accesses {
   /** Called when order, rows, starts and rowCount are filled. */
   void grouped() {
     long touched = rowCount().getLong(0);
-    rows = touched == 0 ? Nd4j.create(DataType.LONG, 0) : part(capacity, touched);
+    rows = touched == 0 ? Nd4j.create(DataType.INT64, 0) : part(capacity, touched);
   }
 
   /** The distinct slots, ascending; null until grouped. */

@@ -22,6 +22,11 @@ public record AdamStep(
   /**
    * Checks the numbers.
    *
+   * @param stepSize learning rate with the bias correction in it
+   * @param beta1 decay of the first moment, in [0, 1)
+   * @param beta2 decay of the second moment, in [0, 1)
+   * @param epsilon added to the root of the second moment; more than 0
+   * @param gradientScale factor on every gradient
    * @throws IllegalArgumentException if a number is outside its range
    */
   public AdamStep {

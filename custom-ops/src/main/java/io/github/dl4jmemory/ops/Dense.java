@@ -18,9 +18,7 @@ record Dense(INDArray caller, INDArray array) {
   static Dense out(INDArray array) {
     return new Dense(
         array,
-        contiguous(array)
-            ? array
-            : Nd4j.createUninitialized(array.dataType(), array.shape(), 'c'));
+        contiguous(array) ? array : Nd4j.createUninitialized(array.dataType(), array.shape(), 'c'));
   }
 
   /** An array that is changed in part. */

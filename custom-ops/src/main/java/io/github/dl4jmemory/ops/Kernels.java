@@ -54,8 +54,7 @@ interface Kernels {
       INDArray target,
       AdamStep step);
 
-  long rowSgd(
-      INDArray rows, INDArray gradients, boolean byRow, INDArray target, double stepSize);
+  long rowSgd(INDArray rows, INDArray gradients, boolean byRow, INDArray target, double stepSize);
 
   /** Fills order, rows and starts of the accesses, and the number of rows. */
   long groupByRow(INDArray slots, long slotCount, Accesses accesses);

@@ -69,15 +69,15 @@ public final class MemoryOps {
    * score    = u1[i] + u2[j],  slot = i * n + j
    * </pre>
    *
-   * The halves are ordered by score descending, then index ascending; the result, among the pairs of
-   * ranks (p, q) from 1 with p * q at most topK, by rounded sum descending, then slot ascending.
+   * The halves are ordered by score descending, then index ascending; the result, among the pairs
+   * of ranks (p, q) from 1 with p * q at most topK, by rounded sum descending, then slot ascending.
    * These pairs hold the topK best sums of all n * n.
    *
-   * <p>Cost: batch * heads * n * keySize multiply-adds; heads * n * keySize elements of sub-keys are
-   * read.
+   * <p>Cost: batch * heads * n * keySize multiply-adds; heads * n * keySize elements of sub-keys
+   * are read.
    *
-   * <p>Source: Lample et al. 2019 (arXiv 1907.05242), section 3.2; used by Berges et al. 2024 (arXiv
-   * 2412.09764), section 3.1. The pairs with p * q at most topK are ours.
+   * <p>Source: Lample et al. 2019 (arXiv 1907.05242), section 3.2; used by Berges et al. 2024
+   * (arXiv 2412.09764), section 3.1. The pairs with p * q at most topK are ours.
    *
    * @param query [batch, heads, keySize] FLOAT or DOUBLE, keySize even
    * @param subKeys [heads, 2, subKeys, keySize/2], dtype of query
@@ -92,7 +92,7 @@ public final class MemoryOps {
     requireTopK(require, topK, subKeys);
     long[] shape = {query.size(0), query.size(1), topK};
     TopK result =
-        new TopK(Nd4j.create(query.dataType(), shape), Nd4j.create(DataType.LONG, shape));
+        new TopK(Nd4j.create(query.dataType(), shape), Nd4j.create(DataType.INT64, shape));
     productKeyTopK(query, subKeys, result.scores(), result.slots());
     return result;
   }
@@ -116,7 +116,7 @@ public final class MemoryOps {
     long topK = scoresOut.size(2);
     requireTopK(require, topK, subKeys);
     require.shape("slotsOut", slotsOut, TOP, query.size(0), query.size(1), topK);
-    require.type("slotsOut", slotsOut, DataType.LONG);
+    require.type("slotsOut", slotsOut, DataType.INT64);
     if (query.isEmpty()) {
       return;
     }
@@ -162,8 +162,7 @@ public final class MemoryOps {
         new TopKGradient(
             Nd4j.create(query.dataType(), query.shape()),
             Nd4j.create(query.dataType(), subKeys.shape()));
-    productKeyTopKGradient(
-        query, subKeys, slots, scoreGradients, result.query(), result.subKeys());
+    productKeyTopKGradient(query, subKeys, slots, scoreGradients, result.query(), result.subKeys());
     return result;
   }
 
@@ -402,8 +401,8 @@ public final class MemoryOps {
    * Lazy Adam on the rows of a table, in place: moments and values of rows that are not named stay
    * as they are, bit for bit; the formula is that of {@link AdamStep}, then {@code values -= u}.
    *
-   * <p>Cost: about 10 operations for each of rows * valueSize elements; four arrays of that size are
-   * read and three are written.
+   * <p>Cost: about 10 operations for each of rows * valueSize elements; four arrays of that size
+   * are read and three are written.
    *
    * <p>Source: Kingma and Ba 2015 (arXiv 1412.6980), algorithm 1, row by row with the global step;
    * sparse value updates as in Berges et al. 2024 (arXiv 2412.09764), section 3.1.
@@ -456,8 +455,8 @@ public final class MemoryOps {
   }
 
   /**
-   * Lazy Adam for a caller that subtracts later: the gradient rows of touched become the update rows
-   * u of {@link AdamStep}, and the moments of these rows change.
+   * Lazy Adam for a caller that subtracts later: the gradient rows of touched become the update
+   * rows u of {@link AdamStep}, and the moments of these rows change.
    *
    * @param touched rows grouped for this table
    * @param gradientsInUpdatesOut [slots, valueSize] FLOAT or DOUBLE: touched rows are changed
@@ -472,8 +471,7 @@ public final class MemoryOps {
     requireTable(require, "gradientsInUpdatesOut", gradientsInUpdatesOut);
     requireLike(require, "m", m, gradientsInUpdatesOut);
     requireLike(require, "v", v, gradientsInUpdatesOut);
-    TouchedRows.requireGrouped(
-        require, touched, "gradientsInUpdatesOut", gradientsInUpdatesOut);
+    TouchedRows.requireGrouped(require, touched, "gradientsInUpdatesOut", gradientsInUpdatesOut);
     require.present("step", step);
     if (touched.count() == 0) {
       return;
@@ -499,8 +497,8 @@ public final class MemoryOps {
 
   /**
    * Gradient descent on the rows of a table, in place: {@code values[rows[j]] -= learningRate *
-   * rowGradients[j]}. Cost: rows * valueSize multiply-adds; two arrays of that size are read and one
-   * is written.
+   * rowGradients[j]}. Cost: rows * valueSize multiply-adds; two arrays of that size are read and
+   * one is written.
    *
    * @param values [slots, valueSize] FLOAT or DOUBLE: changed
    * @param rows [rows] distinct, ascending
@@ -550,8 +548,7 @@ public final class MemoryOps {
       double gradientScale) {
     Require require = Require.op("rowSgd");
     requireTable(require, "gradientsInUpdatesOut", gradientsInUpdatesOut);
-    TouchedRows.requireGrouped(
-        require, touched, "gradientsInUpdatesOut", gradientsInUpdatesOut);
+    TouchedRows.requireGrouped(require, touched, "gradientsInUpdatesOut", gradientsInUpdatesOut);
     require.finite("learningRate", learningRate);
     require.finite("gradientScale", gradientScale);
     if (touched.count() == 0) {

@@ -6,8 +6,8 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
  * The kernels of kernels.h through JNI. Each native method takes the arguments of the C function in
- * its order (addresses and sizes as long, without the last argument {@code where}) and returns 0, or
- * {@code (where << 8) | status}.
+ * its order (addresses and sizes as long, without the last argument {@code where}) and returns 0,
+ * or {@code (where << 8) | status}.
  */
 final class NativeKernels implements Kernels {
   @Override
@@ -251,22 +251,10 @@ final class NativeKernels implements Kernels {
       int threads);
 
   static native long productKeySelectF32(
-      long halfScores,
-      long queries,
-      long n,
-      long topK,
-      long scores,
-      long slots,
-      int threads);
+      long halfScores, long queries, long n, long topK, long scores, long slots, int threads);
 
   static native long productKeySelectF64(
-      long halfScores,
-      long queries,
-      long n,
-      long topK,
-      long scores,
-      long slots,
-      int threads);
+      long halfScores, long queries, long n, long topK, long scores, long slots, int threads);
 
   static native long productKeyTopkBpF32(
       long query,
@@ -415,8 +403,7 @@ final class NativeKernels implements Kernels {
       long rowCount,
       int threads);
 
-  static native long zeroRows(
-      long table, long rows, long rowCount, long rowBytes, int threads);
+  static native long zeroRows(long table, long rows, long rowCount, long rowBytes, int threads);
 
   static native long adviseHugePages(long address, long bytes);
 

@@ -113,8 +113,7 @@ final class PortableTopK<A> {
         lanes.transpose(mine.keys, width, side, mine.turned);
         for (int i = 0; i < count; i++) {
           int y = (i * 2 + s) * n + j;
-          lanes.addRows(
-              mine.half, y, mine.queries, (i * 2 + s) * side, mine.turned, side, width);
+          lanes.addRows(mine.half, y, mine.queries, (i * 2 + s) * side, mine.turned, side, width);
         }
       }
     }

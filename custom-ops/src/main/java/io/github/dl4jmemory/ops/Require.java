@@ -93,11 +93,11 @@ final class Require {
 
   /** LONG, as slots and rows are; INT is cast. */
   INDArray longs(String parameter, INDArray array) {
-    if (array.dataType() == DataType.LONG) {
+    if (array.dataType() == DataType.INT64) {
       return array;
     }
-    if (array.dataType() == DataType.INT) {
-      return array.castTo(DataType.LONG);
+    if (array.dataType() == DataType.INT32) {
+      return array.castTo(DataType.INT64);
     }
     throw error(
         parameter,
@@ -151,8 +151,7 @@ final class Require {
 
   void finite(String parameter, double value) {
     if (!Double.isFinite(value)) {
-      throw error(
-          parameter, "a finite number", Double.toString(value), "check the configuration");
+      throw error(parameter, "a finite number", Double.toString(value), "check the configuration");
     }
   }
 

@@ -9,8 +9,8 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
  * The elements of a contiguous array, read and written in runs by long positions. A Java buffer
- * holds fewer than 2^31 bytes, so the array is seen through windows of a fixed number of elements; a
- * run may cross from one window into the next. Safe for several threads on separate runs.
+ * holds fewer than 2^31 bytes, so the array is seen through windows of a fixed number of elements;
+ * a run may cross from one window into the next. Safe for several threads on separate runs.
  *
  * @param <A> float[], double[] or long[]
  */

@@ -35,7 +35,7 @@ public final class TouchedRows {
     INDArray dense = Dense.in(require.longs("slots", slots));
     accesses.reserve(dense.length(), slotCount);
     if (dense.isEmpty()) {
-      rows = Nd4j.create(DataType.LONG, 0);
+      rows = Nd4j.create(DataType.INT64, 0);
       return;
     }
     long status = KernelChoice.kernels().groupByRow(dense, slotCount, accesses);
@@ -59,7 +59,7 @@ public final class TouchedRows {
    * @return LONG [count], ascending; a view that the next {@link #group} overwrites
    */
   public INDArray rows() {
-    return rows == null ? Nd4j.create(DataType.LONG, 0) : rows;
+    return rows == null ? Nd4j.create(DataType.INT64, 0) : rows;
   }
 
   Accesses accesses() {
