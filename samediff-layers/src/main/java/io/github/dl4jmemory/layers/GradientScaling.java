@@ -1,0 +1,69 @@
+package io.github.dl4jmemory.layers;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.deeplearning4j.nn.conf.GradientNormalization;
+import org.deeplearning4j.nn.conf.layers.samediff.AbstractSameDiffLayer;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.api.ops.impl.transforms.clip.ClipByValue;
+import org.nd4j.linalg.factory.Nd4j;
+
+/**
+ * DL4J's five gradient normalisations, over the gradients of a layer except those of its table.
+ *
+ * <p>DL4J normalises after it has divided by the minibatch size; here that division is still to
+ * come, so thresholds are multiplied by it instead.
+ */
+final class GradientScaling {
+
+  private static final double ZERO_NORM = 1e-5; // DL4J's stand-in for a norm of zero
+
+  private GradientScaling() {}
+
+  static void apply(
+      AbstractSameDiffLayer layer, Map<String, INDArray> gradients, String table, int divisor) {
+    GradientNormalization kind = layer.getGradientNormalization();
+    if (kind == null || kind == GradientNormalization.None) {
+      return;
+    }
+    double threshold = layer.getGradientNormalizationThreshold() * divisor;
+    List<INDArray> dense = new ArrayList<>();
+    gradients.forEach(
+        (key, gradient) -> {
+          if (!key.equals(table)) {
+            dense.add(gradient);
+          }
+        });
+    switch (kind) {
+      case RenormalizeL2PerLayer -> renormalize(dense, divisor);
+      case RenormalizeL2PerParamType -> dense.forEach(g -> renormalize(List.of(g), divisor));
+      case ClipL2PerLayer -> clip(dense, threshold);
+      case ClipL2PerParamType -> dense.forEach(g -> clip(List.of(g), threshold));
+      case ClipElementWiseAbsoluteValue ->
+          dense.forEach(g -> Nd4j.exec(new ClipByValue(g, -threshold, threshold, true)));
+      default -> throw new IllegalStateException("unknown gradient normalization " + kind);
+    }
+  }
+
+  private static void renormalize(List<INDArray> gradients, int divisor) {
+    double norm = norm(gradients) / divisor;
+    double scale = 1 / (norm == 0 ? ZERO_NORM : norm);
+    gradients.forEach(g -> g.muli(scale));
+  }
+
+  private static void clip(List<INDArray> gradients, double threshold) {
+    double norm = norm(gradients);
+    if (norm > threshold) {
+      gradients.forEach(g -> g.muli(threshold / norm));
+    }
+  }
+
+  private static double norm(List<INDArray> gradients) {
+    return Math.sqrt(
+        gradients.stream()
+            .mapToDouble(g -> g.norm2Number().doubleValue())
+            .map(n -> n * n)
+            .sum());
+  }
+}

@@ -1,0 +1,265 @@
+package io.github.dl4jmemory.layers;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import org.deeplearning4j.nn.api.Layer;
+import org.deeplearning4j.nn.api.MaskState;
+import org.deeplearning4j.nn.api.TrainingConfig;
+import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
+import org.deeplearning4j.nn.conf.layers.samediff.AbstractSameDiffLayer;
+import org.deeplearning4j.nn.gradient.DefaultGradient;
+import org.deeplearning4j.nn.gradient.Gradient;
+import org.deeplearning4j.nn.layers.AbstractLayer;
+import org.nd4j.common.primitives.Pair;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.learning.regularization.Regularization;
+
+/**
+ * What every runtime of this package shares: parameters and gradients as views of the network's
+ * arrays, and, where the layer has one, a table that is trained row by row.
+ *
+ * <p>A subclass writes {@code activate} and {@code backpropGradient}; it puts gradients into {@link
+ * #gradientOf} (assigning, not adding) and returns {@link #gradients()}. Activations belong into
+ * ArrayType.ACTIVATIONS, gradients of inputs into ArrayType.ACTIVATION_GRAD. Arrays that backward
+ * needs from forward are kept only while training, in ArrayType.ACTIVATIONS, and dropped by {@link
+ * #forget}.
+ *
+ * @param <C> configuration of the layer
+ */
+abstract class LayerRuntime<C extends AbstractSameDiffLayer> extends AbstractLayer<C> {
+
+  private static final long serialVersionUID = 1L;
+
+  private INDArray params;
+  private INDArray gradients;
+  private Map<String, INDArray> paramTable;
+  private Map<String, INDArray> gradientTable;
+  private transient RowTable table;
+  private transient TrainingConfig tableConfig;
+  private int miniBatchSize = 1;
+
+  LayerRuntime(NeuralNetConfiguration conf, DataType dataType) {
+    super(conf, dataType);
+  }
+
+  /** Drops what forward kept for backward. */
+  abstract void forget();
+
+  /** The layer as errors name it. */
+  final String title() {
+    String name = layerConf().getLayerName();
+    String type = layerConf().getClass().getSimpleName();
+    return name == null ? type + " (layer " + index + ")" : type + " " + name;
+  }
+
+  // ------------------------------------------------------------------------------ the row table
+
+  /**
+   * Declares that parameter {@code key}, of shape [slots, valueSize], is trained by the rows that a
+   * step touches. To be called in the constructor; the layer's {@code getUpdaterByParam(key)} says
+   * how (Adam, Sgd, or NoOp).
+   */
+  final RowTable rowTable(String key) {
+    table =
+        new RowTable(
+            title(), key, () -> layerConf().getUpdaterByParam(key), this::minibatchGradientScale);
+    return table;
+  }
+
+  /** The table trained by rows, or null. */
+  final RowTable rowTable() {
+    return table;
+  }
+
+  private double minibatchGradientScale() {
+    return conf.isMiniBatch() ? 1.0 / miniBatchSize : 1.0;
+  }
+
+  private boolean rowSparse() {
+    return table != null && table.rowSparse();
+  }
+
+  @Override
+  public final TrainingConfig getConfig() {
+    if (!rowSparse()) {
+      return super.getConfig();
+    }
+    if (tableConfig == null) {
+      tableConfig = new RowTableConfig(layerConf(), table);
+    }
+    return tableConfig;
+  }
+
+  @Override
+  public final boolean updaterDivideByMinibatch(String key) {
+    return !(rowSparse() && key.equals(table.key()));
+  }
+
+  @Override
+  public final void setInputMiniBatchSize(int size) {
+    miniBatchSize = size;
+  }
+
+  @Override
+  public final int getInputMiniBatchSize() {
+    return miniBatchSize;
+  }
+
+  // --------------------------------------------------------------------- parameters and gradients
+
+  /** Gradient view of a parameter, to be assigned by backward. */
+  final INDArray gradientOf(String key) {
+    return gradientTable.get(key);
+  }
+
+  /** All gradients of this layer, as backpropGradient returns them; normalised if so configured. */
+  final Gradient gradients() {
+    if (rowSparse()) {
+      GradientScaling.apply(
+          layerConf(), gradientTable, table.key(), conf.isMiniBatch() ? miniBatchSize : 1);
+    }
+    Gradient all = new DefaultGradient();
+    gradientTable.forEach(all::setGradientFor);
+    return all;
+  }
+
+  @Override
+  public final INDArray params() {
+    return params;
+  }
+
+  @Override
+  public final INDArray getParam(String key) {
+    return paramTable.get(key);
+  }
+
+  @Override
+  public final long numParams() {
+    return params == null ? 0 : params.length();
+  }
+
+  @Override
+  public final void setParam(String key, INDArray value) {
+    INDArray current = paramTable.get(key);
+    Require.that(
+        current != null, title(), "setParam", "one of " + paramTable.keySet(), key, "use such a key");
+    Require.that(
+        Arrays.equals(current.shape(), value.shape()),
+        title(),
+        key,
+        "shape " + Arrays.toString(current.shape()),
+        Require.describe(value),
+        "reshape the array");
+    current.assign(value);
+  }
+
+  /** Assigns all parameters, in the layer's own 'c' order, whatever the shape of the argument. */
+  @Override
+  public final void setParams(INDArray values) {
+    if (values == params) {
+      return;
+    }
+    Require.that(
+        values.length() == numParams(),
+        title(),
+        "setParams",
+        numParams() + " values",
+        Require.describe(values),
+        "pass params() of a layer with the same configuration");
+    params.reshape(numParams()).assign(values.reshape(numParams()));
+  }
+
+  @Override
+  public final void setParamsViewArray(INDArray view) {
+    params = view;
+  }
+
+  @Override
+  public final INDArray getGradientsViewArray() {
+    return gradients;
+  }
+
+  @Override
+  public final void setBackpropGradientsViewArray(INDArray view) {
+    gradients = view;
+    gradientTable = layerConf().initializer().getGradientsFromFlattened(conf, view);
+    if (table != null) {
+      table.bindGradients(gradientTable.get(table.key()));
+    }
+  }
+
+  @Override
+  public final void setParamTable(Map<String, INDArray> values) {
+    if (paramTable != null) {
+      values.forEach(this::setParam);
+      return;
+    }
+    paramTable = values;
+    if (table != null) {
+      table.bindValues(values.get(table.key()));
+    }
+  }
+
+  @Override
+  public final Map<String, INDArray> paramTable(boolean backpropParamsOnly) {
+    return paramTable;
+  }
+
+  @Override
+  public final double calcRegularizationScore(boolean backpropParamsOnly) {
+    double score = 0;
+    for (Map.Entry<String, INDArray> parameter : paramTable.entrySet()) {
+      List<Regularization> terms = getConfig().getRegularizationByParam(parameter.getKey());
+      if (terms != null) {
+        for (Regularization term : terms) {
+          score += term.score(parameter.getValue(), getIterationCount(), getEpochCount());
+        }
+      }
+    }
+    return score;
+  }
+
+  // ------------------------------------------------------------------------------------ the rest
+
+  @Override
+  public final void setInput(
+      INDArray input, org.deeplearning4j.nn.workspace.LayerWorkspaceMgr workspaces) {
+    forget();
+    super.setInput(input, workspaces);
+  }
+
+  @Override
+  public final void clear() {
+    forget();
+    super.clear();
+  }
+
+  @Override
+  public Pair<INDArray, MaskState> feedForwardMaskArray(
+      INDArray mask, MaskState state, int minibatchSize) {
+    return super.feedForwardMaskArray(mask, state, minibatchSize);
+  }
+
+  @Override
+  public final void clearNoiseWeightParams() {
+    // These layers take no weight noise.
+  }
+
+  @Override
+  public final boolean isPretrainLayer() {
+    return false;
+  }
+
+  /** A layer of its own with the same configuration and a copy of the parameters. */
+  @Override
+  public final Layer clone() {
+    NeuralNetConfiguration copy = conf.clone();
+    Layer clone =
+        copy.getLayer().instantiate(copy, null, index, params.dup(), false, dataType);
+    clone.setIterationCount(iterationCount);
+    clone.setEpochCount(epochCount);
+    return clone;
+  }
+}

@@ -1,0 +1,91 @@
+package io.github.dl4jmemory.layers;
+
+import java.util.List;
+import org.deeplearning4j.optimize.api.StepFunction;
+import org.deeplearning4j.optimize.solvers.accumulation.GradientsAccumulator;
+import org.deeplearning4j.optimize.solvers.accumulation.IndexedTail;
+import org.deeplearning4j.optimize.stepfunctions.NegativeGradientStepFunction;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.indexing.NDArrayIndex;
+
+/**
+ * DL4J's hook at the end of a step, {@code params -= updates}, done in dense stretches and touched
+ * rows. It accumulates nothing.
+ */
+final class RowSparseStep implements GradientsAccumulator {
+
+  private static final long serialVersionUID = 1L;
+
+  private final transient List<long[]> dense;
+  private final transient List<RowTable> tables;
+
+  RowSparseStep(List<long[]> dense, List<RowTable> tables) {
+    this.dense = List.copyOf(dense);
+    this.tables = List.copyOf(tables);
+  }
+
+  @Override
+  public void applyUpdate(
+      StepFunction function, INDArray params, INDArray updates, boolean isFinalStep) {
+    if (!(function instanceof NegativeGradientStepFunction)) {
+      function.step(params, updates); // another rule than params -= updates: leave it to it
+      return;
+    }
+    INDArray flatParams = params.reshape(params.length());
+    INDArray flatUpdates = updates.reshape(updates.length());
+    for (long[] stretch : dense) {
+      function.step(stretch(flatParams, stretch), stretch(flatUpdates, stretch));
+    }
+    tables.forEach(RowTable::subtractUpdates);
+  }
+
+  private static INDArray stretch(INDArray flat, long[] bounds) {
+    return flat.get(NDArrayIndex.interval(bounds[0], bounds[1]));
+  }
+
+  @Override
+  public void applyUpdate(
+      StepFunction function, INDArray params, INDArray updates, double alpha) {
+    function.step(params, updates, alpha);
+  }
+
+  @Override
+  public boolean hasAnything() {
+    return false;
+  }
+
+  @Override
+  public void storeUpdate(INDArray updates, int iteration, int epoch) {
+    // applyUpdate gets the same array next
+  }
+
+  @Override
+  public void receiveUpdate(INDArray updates) {
+    throw new UnsupportedOperationException("row-sparse steps take no updates of other workers");
+  }
+
+  @Override
+  public void setExternalSource(IndexedTail source) {
+    throw new UnsupportedOperationException("row-sparse steps take no updates of other workers");
+  }
+
+  @Override
+  public IndexedTail getExternalSource() {
+    return null;
+  }
+
+  @Override
+  public void markExternalUpdates(boolean updatesAvailable) {
+    // there are none
+  }
+
+  @Override
+  public void reset() {
+    // nothing is kept
+  }
+
+  @Override
+  public void touch() {
+    // no state per thread
+  }
+}

@@ -1,0 +1,207 @@
+package io.github.dl4jmemory.layers;
+
+import io.github.dl4jmemory.ops.MemoryOps;
+import io.github.dl4jmemory.ops.TouchedRows;
+import java.util.function.DoubleSupplier;
+import java.util.function.Supplier;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+import org.nd4j.linalg.learning.config.Adam;
+import org.nd4j.linalg.learning.config.IUpdater;
+import org.nd4j.linalg.learning.config.NoOp;
+import org.nd4j.linalg.learning.config.Sgd;
+
+/**
+ * A table parameter [slots, valueSize] that is trained by the rows that a step touches.
+ *
+ * <p>One step: {@link #backward} empties the gradient rows of the step before, groups the new
+ * accesses by row and writes the gradients of the touched rows into the network's gradient view;
+ * DL4J then asks {@link #updater()} to turn them into updates, in place and on those rows only; the
+ * network subtracts its gradient view from its parameters (all of it, or, after {@link
+ * RowSparseTraining#attach}, only the touched rows). Untouched rows of the gradient view are zero
+ * all the time, so both give the same bits.
+ *
+ * <p>Memory beside the views grows with the accesses of a step, never with the number of slots.
+ */
+final class RowTable {
+
+  /** DL4J's file format ends here: 2^31-1 bytes an entry, and Adam keeps two floats a value. */
+  static final long MAX_VALUES = 1L << 28;
+
+  private final String layer;
+  private final String key;
+  private final Supplier<IUpdater> configured;
+  private final DoubleSupplier gradientScale;
+  private final TouchedRows touched = new TouchedRows();
+  private final RowUpdater updater = new RowUpdater(this);
+  private INDArray values;
+  private INDArray gradients;
+  private boolean live;
+  private long witnessRow = NONE;
+  private INDArray witness;
+
+  private static final long NONE = -1;
+
+  RowTable(
+      String layer, String key, Supplier<IUpdater> configured, DoubleSupplier gradientScale) {
+    this.layer = layer;
+    this.key = key;
+    this.configured = configured;
+    this.gradientScale = gradientScale;
+  }
+
+  /** Refuses a table that DL4J could not save and restore. */
+  static void requireSize(String layer, String parameter, long slots, long valueSize) {
+    Require.that(
+        slots > 0 && valueSize > 0 && slots <= (MAX_VALUES - 1) / valueSize,
+        layer,
+        parameter,
+        "a table of fewer than 2^28 values, the most that DL4J saves and restores with Adam state",
+        slots + " slots of " + valueSize + " values",
+        "fewer slots or smaller values; file-backed pools for larger tables are not available yet");
+  }
+
+  /** Refuses an updater that would need a dense pass over the table. */
+  static void requireUpdater(String layer, String parameter, IUpdater updater) {
+    Require.that(
+        updater != null && (isRowUpdater(updater) || updater.getClass() == NoOp.class),
+        layer,
+        parameter,
+        "Adam or Sgd, which can be applied to the touched rows alone, or NoOp",
+        updater == null ? "null" : updater.getClass().getSimpleName(),
+        "use new Adam(1e-3) or new Sgd(0.1), with a learning rate or schedule of its own");
+  }
+
+  private static boolean isRowUpdater(IUpdater updater) {
+    return updater.getClass() == Adam.class || updater.getClass() == Sgd.class;
+  }
+
+  String key() {
+    return key;
+  }
+
+  INDArray values() {
+    return values;
+  }
+
+  /** False for NoOp, where DL4J's dense way is kept (gradient checks). */
+  boolean rowSparse() {
+    return isRowUpdater(configured.get());
+  }
+
+  /** The updater for DL4J's updater blocks; it is bound to this table, equal to no other. */
+  IUpdater updater() {
+    return updater;
+  }
+
+  IUpdater configured() {
+    return configured.get();
+  }
+
+  double gradientScale() {
+    return gradientScale.getAsDouble();
+  }
+
+  void bindValues(INDArray view) {
+    values = view;
+  }
+
+  void bindGradients(INDArray view) {
+    gradients = view;
+    gradients.assign(0);
+    live = false;
+    witnessRow = NONE;
+    witness = Nd4j.createUninitializedDetached(view.dataType(), view.size(1));
+  }
+
+  /**
+   * Writes the gradient of {@code out[bag] = sum_k weights[bag, k] * values[slots[bag, k]]} into the
+   * rows of the gradient view.
+   *
+   * @param slots LONG [bags, bagSize]
+   * @param weights [bags, bagSize]
+   * @param outGradients [bags, valueSize]
+   * @param weightGradientsOut [bags, bagSize], assigned; null where weights are constants
+   */
+  void backward(
+      INDArray slots, INDArray weights, INDArray outGradients, INDArray weightGradientsOut) {
+    eraseLastStep();
+    touched.group(slots, values.size(0));
+    live = true;
+    MemoryOps.weightedBagGradient(
+        values, weights, outGradients, touched, gradients, weightGradientsOut);
+  }
+
+  /** A step that touches no row. */
+  void backwardOfNothing() {
+    eraseLastStep();
+  }
+
+  private void eraseLastStep() {
+    if (live) {
+      if (overwritten()) {
+        gradients.assign(0);
+      } else {
+        MemoryOps.zeroRows(touched, gradients);
+      }
+    }
+    live = false;
+    witnessRow = NONE;
+  }
+
+  /** Turns the gradient rows of this step into update rows. */
+  void applyAdam(Adam adam, INDArray m, INDArray v, int iteration, int epoch) {
+    if (live) {
+      MemoryOps.rowAdam(touched, gradients, m, v, RowUpdater.step(adam, iteration, epoch, gradientScale()));
+      remember();
+    }
+  }
+
+  /** Turns the gradient rows of this step into update rows. */
+  void applySgd(Sgd sgd, int iteration, int epoch) {
+    if (live) {
+      MemoryOps.rowSgd(touched, gradients, sgd.getLearningRate(iteration, epoch), gradientScale());
+      remember();
+    }
+  }
+
+  /** values[r] -= updates[r] for the rows of this step. */
+  void subtractUpdates() {
+    if (live) {
+      MemoryOps.subtractRows(touched, values, gradients);
+    }
+  }
+
+  long shape(int axis) {
+    return values.size(axis);
+  }
+
+  /** Whether this array is the gradient view of the table. */
+  boolean ownsGradients(INDArray array) {
+    return array.length() == gradients.length()
+        && array.data().addressPointer().address() == gradients.data().addressPointer().address();
+  }
+
+  // ParallelWrapper's shared gradients overwrite the whole gradient view with the updates of all
+  // workers. One row of the updates is therefore kept, to see whether the view is still ours.
+
+  private void remember() {
+    INDArray rows = touched.rows();
+    for (long i = 0; i < touched.count() && witnessRow == NONE; i++) {
+      witness.assign(gradients.getRow(rows.getLong(i)));
+      if (witness.amaxNumber().doubleValue() > 0) {
+        witnessRow = rows.getLong(i);
+      }
+    }
+    if (witnessRow == NONE) {
+      witnessRow = ALL_ZERO;
+    }
+  }
+
+  private static final long ALL_ZERO = -2;
+
+  private boolean overwritten() {
+    return witnessRow == ALL_ZERO
+        || witnessRow >= 0 && !gradients.getRow(witnessRow).equals(witness);
+  }
+}

@@ -1,0 +1,59 @@
+package io.github.dl4jmemory.layers;
+
+import java.util.List;
+import org.deeplearning4j.nn.api.TrainingConfig;
+import org.deeplearning4j.nn.conf.GradientNormalization;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.learning.config.IUpdater;
+import org.nd4j.linalg.learning.regularization.Regularization;
+
+/**
+ * What DL4J's updater is told about a layer with a row table: the table has an updater of its own,
+ * bound to the rows of this very runtime, and no regularisation; the layer normalises its gradients
+ * itself (see GradientScaling), because DL4J would walk through the whole table.
+ */
+final class RowTableConfig implements TrainingConfig {
+
+  private final TrainingConfig layer;
+  private final RowTable table;
+
+  RowTableConfig(TrainingConfig layer, RowTable table) {
+    this.layer = layer;
+    this.table = table;
+  }
+
+  @Override
+  public String getLayerName() {
+    return layer.getLayerName();
+  }
+
+  @Override
+  public List<Regularization> getRegularizationByParam(String key) {
+    return key.equals(table.key()) ? null : layer.getRegularizationByParam(key);
+  }
+
+  @Override
+  public boolean isPretrainParam(String key) {
+    return false;
+  }
+
+  @Override
+  public IUpdater getUpdaterByParam(String key) {
+    return key.equals(table.key()) ? table.updater() : layer.getUpdaterByParam(key);
+  }
+
+  @Override
+  public GradientNormalization getGradientNormalization() {
+    return GradientNormalization.None;
+  }
+
+  @Override
+  public double getGradientNormalizationThreshold() {
+    return layer.getGradientNormalizationThreshold();
+  }
+
+  @Override
+  public void setDataType(DataType dataType) {
+    layer.setDataType(dataType);
+  }
+}
