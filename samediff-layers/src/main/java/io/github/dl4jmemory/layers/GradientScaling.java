@@ -6,7 +6,7 @@ import java.util.Map;
 import org.deeplearning4j.nn.conf.GradientNormalization;
 import org.deeplearning4j.nn.conf.layers.samediff.AbstractSameDiffLayer;
 import org.nd4j.linalg.api.ndarray.INDArray;
-import org.nd4j.linalg.api.ops.impl.transforms.clip.ClipByValue;
+import org.nd4j.linalg.api.ops.DynamicCustomOp;
 import org.nd4j.linalg.factory.Nd4j;
 
 /**
@@ -41,7 +41,7 @@ final class GradientScaling {
       case ClipL2PerLayer -> clip(dense, threshold);
       case ClipL2PerParamType -> dense.forEach(g -> clip(List.of(g), threshold));
       case ClipElementWiseAbsoluteValue ->
-          dense.forEach(g -> Nd4j.exec(new ClipByValue(g, -threshold, threshold, true)));
+          dense.forEach(g -> clipValues(g, threshold));
       default -> throw new IllegalStateException("unknown gradient normalization " + kind);
     }
   }
@@ -57,6 +57,15 @@ final class GradientScaling {
     if (norm > threshold) {
       gradients.forEach(g -> g.muli(threshold / norm));
     }
+  }
+
+  private static void clipValues(INDArray gradient, double threshold) {
+    Nd4j.exec(
+        DynamicCustomOp.builder("clipbyvalue")
+            .addInputs(gradient)
+            .callInplace(true)
+            .addFloatingPointArguments(-threshold, threshold)
+            .build());
   }
 
   private static double norm(List<INDArray> gradients) {

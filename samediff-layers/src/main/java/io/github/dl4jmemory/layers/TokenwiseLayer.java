@@ -58,6 +58,11 @@ public abstract class TokenwiseLayer extends DefinedLayer {
     return rnnFormat == null ? RNNFormat.NCW : rnnFormat;
   }
 
+  /** Whether the builder or the input type asked for NCW; SameDiff definitions go by this. */
+  final boolean isChannelsFirst() {
+    return rnnFormat == RNNFormat.NCW;
+  }
+
   @Override
   void requireComplete() {
     Require.positive(
