@@ -79,10 +79,13 @@ public abstract class DefinedLayer extends SameDiffLayer {
         .getParamShapes()
         .forEach((key, shape) -> arrays.put(key, Nd4j.create(x.dataType(), shape)));
     initializeParameters(arrays);
-    try (NameScope scope = sd.withNameScope(name)) {
+    NameScope scope = sd.withNameScope(name);
+    try {
       Map<String, SDVariable> variables = new LinkedHashMap<>();
       arrays.forEach((key, array) -> variables.put(key, sd.var(key, array)));
       return defineLayer(sd, x, variables, null);
+    } finally {
+      scope.close();
     }
   }
 

@@ -40,8 +40,7 @@ final class GradientScaling {
       case RenormalizeL2PerParamType -> dense.forEach(g -> renormalize(List.of(g), divisor));
       case ClipL2PerLayer -> clip(dense, threshold);
       case ClipL2PerParamType -> dense.forEach(g -> clip(List.of(g), threshold));
-      case ClipElementWiseAbsoluteValue ->
-          dense.forEach(g -> clipValues(g, threshold));
+      case ClipElementWiseAbsoluteValue -> dense.forEach(g -> clipValues(g, threshold));
       default -> throw new IllegalStateException("unknown gradient normalization " + kind);
     }
   }
@@ -70,9 +69,6 @@ final class GradientScaling {
 
   private static double norm(List<INDArray> gradients) {
     return Math.sqrt(
-        gradients.stream()
-            .mapToDouble(g -> g.norm2Number().doubleValue())
-            .map(n -> n * n)
-            .sum());
+        gradients.stream().mapToDouble(g -> g.norm2Number().doubleValue()).map(n -> n * n).sum());
   }
 }

@@ -144,7 +144,12 @@ abstract class LayerRuntime<C extends AbstractSameDiffLayer> extends AbstractLay
   public final void setParam(String key, INDArray value) {
     INDArray current = paramTable.get(key);
     Require.that(
-        current != null, title(), "setParam", "one of " + paramTable.keySet(), key, "use such a key");
+        current != null,
+        title(),
+        "setParam",
+        "one of " + paramTable.keySet(),
+        key,
+        "use such a key");
     Require.that(
         Arrays.equals(current.shape(), value.shape()),
         title(),
@@ -256,8 +261,7 @@ abstract class LayerRuntime<C extends AbstractSameDiffLayer> extends AbstractLay
   @Override
   public final Layer clone() {
     NeuralNetConfiguration copy = conf.clone();
-    Layer clone =
-        copy.getLayer().instantiate(copy, null, index, params.dup(), false, dataType);
+    Layer clone = copy.getLayer().instantiate(copy, null, index, params.dup(), false, dataType);
     clone.setIterationCount(iterationCount);
     clone.setEpochCount(epochCount);
     return clone;

@@ -44,8 +44,7 @@ final class RowSparseStep implements GradientsAccumulator {
   }
 
   @Override
-  public void applyUpdate(
-      StepFunction function, INDArray params, INDArray updates, double alpha) {
+  public void applyUpdate(StepFunction function, INDArray params, INDArray updates, double alpha) {
     function.step(params, updates, alpha);
   }
 

@@ -42,8 +42,7 @@ final class RowTable {
 
   private static final long NONE = -1;
 
-  RowTable(
-      String layer, String key, Supplier<IUpdater> configured, DoubleSupplier gradientScale) {
+  RowTable(String layer, String key, Supplier<IUpdater> configured, DoubleSupplier gradientScale) {
     this.layer = layer;
     this.key = key;
     this.configured = configured;
@@ -115,8 +114,8 @@ final class RowTable {
   }
 
   /**
-   * Writes the gradient of {@code out[bag] = sum_k weights[bag, k] * values[slots[bag, k]]} into the
-   * rows of the gradient view.
+   * Writes the gradient of {@code out[bag] = sum_k weights[bag, k] * values[slots[bag, k]]} into
+   * the rows of the gradient view.
    *
    * @param slots LONG [bags, bagSize]
    * @param weights [bags, bagSize]
@@ -152,7 +151,8 @@ final class RowTable {
   /** Turns the gradient rows of this step into update rows. */
   void applyAdam(Adam adam, INDArray m, INDArray v, int iteration, int epoch) {
     if (live) {
-      MemoryOps.rowAdam(touched, gradients, m, v, RowUpdater.step(adam, iteration, epoch, gradientScale()));
+      MemoryOps.rowAdam(
+          touched, gradients, m, v, RowUpdater.step(adam, iteration, epoch, gradientScale()));
       remember();
     }
   }

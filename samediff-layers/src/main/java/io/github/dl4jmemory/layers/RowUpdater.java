@@ -56,8 +56,7 @@ final class RowUpdater implements IUpdater {
   }
 
   private INDArray tableShaped(INDArray flat, long from, long to) {
-    return flat.get(NDArrayIndex.interval(from, to))
-        .reshape('c', table.shape(0), table.shape(1));
+    return flat.get(NDArrayIndex.interval(from, to)).reshape('c', table.shape(0), table.shape(1));
   }
 
   @Override

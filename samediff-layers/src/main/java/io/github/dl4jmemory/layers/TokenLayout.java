@@ -8,9 +8,9 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
 /**
- * Between an array as DL4J passes it and a matrix with one row per token: {@code [batch, features]},
- * {@code [batch, features, time]} (NCW) or {@code [batch, time, features]} (NWC), and {@code
- * [tokens, features]}, without the masked tokens.
+ * Between an array as DL4J passes it and a matrix with one row per token: {@code [batch,
+ * features]}, {@code [batch, features, time]} (NCW) or {@code [batch, time, features]} (NWC), and
+ * {@code [tokens, features]}, without the masked tokens.
  */
 final class TokenLayout {
 
@@ -42,7 +42,10 @@ final class TokenLayout {
         tokens,
         "use smaller batches");
     return new TokenLayout(
-        input.shape(), channelsFirst, (int) tokens, mask == null ? null : kept(layer, mask, tokens));
+        input.shape(),
+        channelsFirst,
+        (int) tokens,
+        mask == null ? null : kept(layer, mask, tokens));
   }
 
   private static int[] kept(String layer, INDArray mask, long tokens) {

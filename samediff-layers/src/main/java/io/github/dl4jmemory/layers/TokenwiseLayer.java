@@ -188,7 +188,8 @@ public abstract class TokenwiseLayer extends DefinedLayer {
      * @throws IllegalArgumentException if nIn is not positive
      */
     public T nIn(long nIn) {
-      Require.positive(nIn, layerTitle(), "nIn", "leave nIn(...) away to take it from the input type");
+      Require.positive(
+          nIn, layerTitle(), "nIn", "leave nIn(...) away to take it from the input type");
       this.nIn = nIn;
       return self();
     }

@@ -104,8 +104,7 @@ abstract class TokenwiseRuntime<C extends TokenwiseLayer> extends LayerRuntime<C
       TokenLayout layout, INDArray epsilon, INDArray inputGradient, LayerWorkspaceMgr workspaces) {
     INDArray x = layout.rows(input.castTo(dataType));
     if (!kept) { // backward without a forward pass in training mode: epsilons from outside
-      INDArray unused =
-          Nd4j.createUninitialized(dataType, layout.tokens(), layerConf().getNOut());
+      INDArray unused = Nd4j.createUninitialized(dataType, layout.tokens(), layerConf().getNOut());
       forward(x, unused, true, workspaces);
     }
     INDArray outGradient = layout.rows(epsilon.castTo(dataType));
