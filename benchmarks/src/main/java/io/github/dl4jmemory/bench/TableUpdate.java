@@ -1,0 +1,47 @@
+package io.github.dl4jmemory.bench;
+
+import io.github.dl4jmemory.ops.AdamStep;
+import io.github.dl4jmemory.ops.MemoryOps;
+import io.github.dl4jmemory.ops.TouchedRows;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/**
+ * A table with its gradients and its Adam state, trained as a memory layer trains it: gradients
+ * stand in a table of their own, in which only the rows read are ever written.
+ */
+final class TableUpdate {
+  private final INDArray values;
+  private final INDArray gradients;
+  private final INDArray m;
+  private final INDArray v;
+  private final TouchedRows touched = new TouchedRows();
+
+  TableUpdate(long slots, int valueSize) {
+    values = Inputs.uniform(3, slots, valueSize);
+    gradients = Inputs.zeroTable(slots, valueSize);
+    m = Inputs.zeroTable(slots, valueSize);
+    v = Inputs.zeroTable(slots, valueSize);
+  }
+
+  INDArray values() {
+    return values;
+  }
+
+  void forward(INDArray slots, INDArray weights, INDArray out) {
+    MemoryOps.weightedBag(values, slots, weights, out);
+  }
+
+  void backward(
+      INDArray slots, INDArray weights, INDArray outGradients, INDArray weightGradients) {
+    touched.group(slots, values.size(0));
+    MemoryOps.weightedBagGradient(
+        values, weights, outGradients, touched, gradients, weightGradients);
+  }
+
+  void update(int iteration) {
+    AdamStep step = AdamStep.of(1e-3, 0.9, 0.999, 1e-8, iteration, 1);
+    MemoryOps.rowAdam(touched, gradients, m, v, step);
+    MemoryOps.subtractRows(touched, values, gradients);
+    MemoryOps.zeroRows(touched, gradients);
+  }
+}

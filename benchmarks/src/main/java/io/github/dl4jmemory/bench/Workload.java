@@ -1,0 +1,32 @@
+package io.github.dl4jmemory.bench;
+
+import java.util.Map;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/** Something that is timed, with its inputs made. */
+interface Workload {
+
+  /** Does it once; iterations count from 0. */
+  void run(int iteration);
+
+  /** What the last run left, to be compared with the peer's: FLOAT or LONG arrays. */
+  Map<String, INDArray> results();
+
+  /** The array whose memory is read in sequence as the measure of the machine's bandwidth. */
+  default INDArray table() {
+    throw new UnsupportedOperationException("this workload has no table");
+  }
+
+  /** The workload of a name, at a shape. */
+  static Workload named(String name, Shape shape) {
+    return switch (name) {
+      case "lookup" -> new Lookup(shape);
+      case "bag" -> new Bag(shape);
+      case "group" -> new Group(shape);
+      case "table-step" -> new TableStep(shape);
+      case "row-update" -> new RowUpdate(shape);
+      case "memory-step" -> new MemoryStep(shape);
+      default -> throw new IllegalArgumentException("no such workload: " + name);
+    };
+  }
+}
