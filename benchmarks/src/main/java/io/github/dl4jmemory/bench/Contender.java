@@ -23,8 +23,8 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  *
  * <ul>
  *   <li>{@code run N}: N iterations; answers wall and process CPU milliseconds of one iteration
- *   <li>{@code read N THREADS}: the table, read in sequence N times; answers milliseconds to read as
- *       many bytes as an iteration reads
+ *   <li>{@code read N THREADS}: the table, read in sequence N times; answers milliseconds to read
+ *       as many bytes as an iteration reads
  *   <li>{@code peak THREADS}: answers floating-point operations a second
  *   <li>{@code results FOLDER}: writes what the last iteration left, one file an array
  * </ul>
@@ -75,8 +75,7 @@ public final class Contender {
     }
     wall = System.nanoTime() - wall;
     cpu = processCpuNanos() - cpu;
-    return String.format(
-        Locale.ROOT, "%.6f %.6f", wall / 1e6 / iterations, cpu / 1e6 / iterations);
+    return String.format(Locale.ROOT, "%.6f %.6f", wall / 1e6 / iterations, cpu / 1e6 / iterations);
   }
 
   private String read(int times, int threads) {
@@ -95,8 +94,7 @@ public final class Contender {
   }
 
   private static long processCpuNanos() {
-    return ((com.sun.management.OperatingSystemMXBean)
-            ManagementFactory.getOperatingSystemMXBean())
+    return ((com.sun.management.OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean())
         .getProcessCpuTime();
   }
 
@@ -104,7 +102,7 @@ public final class Contender {
     Map<String, INDArray> results = workload.results();
     try {
       for (Map.Entry<String, INDArray> result : results.entrySet()) {
-        boolean slots = result.getValue().dataType() == DataType.LONG;
+        boolean slots = result.getValue().dataType() == DataType.INT64;
         Path file = folder.resolve(result.getKey() + (slots ? ".int64" : ".float32"));
         Files.write(file, bytes(result.getValue(), slots));
       }

@@ -17,7 +17,7 @@ final class Lookup implements Workload {
     query = Inputs.uniform(1, shape.batch(), shape.heads(), shape.keySize());
     subKeys = Inputs.uniform(2, shape.heads(), 2, shape.subKeys(), shape.keySize() / 2);
     scores = Nd4j.create(DataType.FLOAT, shape.batch(), shape.heads(), shape.topK());
-    slots = Nd4j.create(DataType.LONG, shape.batch(), shape.heads(), shape.topK());
+    slots = Nd4j.create(DataType.INT64, shape.batch(), shape.heads(), shape.topK());
   }
 
   @Override

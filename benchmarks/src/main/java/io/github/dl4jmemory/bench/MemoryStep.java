@@ -27,7 +27,7 @@ final class MemoryStep implements Workload {
     subKeys = Inputs.uniform(2, shape.heads(), 2, shape.subKeys(), shape.keySize() / 2);
     outGradients = Inputs.uniform(5, shape.batch(), shape.valueSize());
     scores = Nd4j.create(DataType.FLOAT, shape.batch(), shape.heads(), shape.topK());
-    slots = Nd4j.create(DataType.LONG, shape.batch(), shape.heads(), shape.topK());
+    slots = Nd4j.create(DataType.INT64, shape.batch(), shape.heads(), shape.topK());
     out = Nd4j.create(DataType.FLOAT, shape.batch(), shape.valueSize());
     scoreGradients = scores.ulike();
     queryGradients = query.ulike();

@@ -15,8 +15,7 @@ import java.util.TreeMap;
  * @param valueSize values of a slot
  * @param slots slots of the table; subKeys * subKeys where sub-keys find them
  */
-record Shape(
-    int batch, int heads, int subKeys, int keySize, int topK, int valueSize, int slots) {
+record Shape(int batch, int heads, int subKeys, int keySize, int topK, int valueSize, int slots) {
 
   /** The shape that the figures of docs/results are taken at. */
   static final Shape FULL = new Shape(1024, 4, 1024, 256, 32, 512, 1 << 20);

@@ -31,8 +31,7 @@ final class TableUpdate {
     MemoryOps.weightedBag(values, slots, weights, out);
   }
 
-  void backward(
-      INDArray slots, INDArray weights, INDArray outGradients, INDArray weightGradients) {
+  void backward(INDArray slots, INDArray weights, INDArray outGradients, INDArray weightGradients) {
     touched.group(slots, values.size(0));
     MemoryOps.weightedBagGradient(
         values, weights, outGradients, touched, gradients, weightGradients);
