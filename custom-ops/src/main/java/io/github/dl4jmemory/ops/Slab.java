@@ -49,7 +49,7 @@ abstract class Slab<A> {
     int done = 0;
     while (done < length) {
       int run = run(from + done, length - done);
-      get(index(from + done), (int) ((from + done) % window), into, offset + done, run);
+      get(index(from + done, window), offset(from + done, window), into, offset + done, run);
       done += run;
     }
   }
@@ -59,13 +59,19 @@ abstract class Slab<A> {
     int done = 0;
     while (done < length) {
       int run = run(to + done, length - done);
-      put(index(to + done), (int) ((to + done) % window), source, offset + done, run);
+      put(index(to + done, window), offset(to + done, window), source, offset + done, run);
       done += run;
     }
   }
 
-  private int index(long at) {
+  /** Number of the window that holds a position. */
+  static int index(long at, int window) {
     return (int) (at / window);
+  }
+
+  /** The position inside its window. */
+  static int offset(long at, int window) {
+    return (int) (at % window);
   }
 
   private int run(long at, int wanted) {

@@ -1,0 +1,89 @@
+package io.github.dl4jmemory.ops;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import io.github.dl4jmemory.testkit.AssertClose;
+import io.github.dl4jmemory.testkit.Elements;
+import io.github.dl4jmemory.testkit.Seeded;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.Random;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+
+@ExtendWith(Seeded.class)
+class TouchedRowsTest {
+  private static void assertGroups(Kernels kernels, INDArray slots, long slotCount) {
+    Accesses accesses = new Accesses();
+    accesses.reserve(slots.length(), slotCount);
+    assertEquals(Kernels.OK, kernels.groupByRow(slots, slotCount, accesses));
+    accesses.grouped();
+    long[] slot = Elements.longs(slots);
+    int[] sorted =
+        IntStream.range(0, slot.length)
+            .boxed()
+            .sorted(Comparator.comparingLong(i -> slot[i]))
+            .mapToInt(i -> i)
+            .toArray();
+    long[] order = Arrays.stream(sorted).asLongStream().toArray();
+    long[] rows = Arrays.stream(slot).sorted().distinct().toArray();
+    long[] starts = new long[rows.length + 1];
+    for (int j = 0; j < rows.length; j++) {
+      long row = rows[j];
+      starts[j + 1] = starts[j] + Arrays.stream(slot).filter(s -> s == row).count();
+    }
+    AssertClose.same("order", order, accesses.order());
+    AssertClose.same("rows", rows, accesses.rows());
+    long[] allStarts = Elements.longs(accesses.starts());
+    AssertClose.same(
+        "starts", starts, Nd4j.createFromArray(Arrays.copyOf(allStarts, starts.length)));
+  }
+
+  /** Numbers of slots below and above each digit of the sort, and beyond 2^31. */
+  @Test
+  void accessesAreGroupedByRowStably(Random random) {
+    Tiers.each(
+        (kernels, type) -> {
+          for (long slotCount : new long[] {1, 7, 2048, 2049, 1 << 22, (1L << 40) + 3}) {
+            assertGroups(kernels, Elements.slots(random, slotCount, 101, 3), slotCount);
+          }
+          assertGroups(kernels, Elements.slots(random, 29, 2003), 29);
+          assertGroups(kernels, Elements.slots(random, 5, 1), 5);
+        });
+  }
+
+  @Test
+  void slotOutOfRangeIsNamed(Random random) {
+    Tiers.each(
+        (kernels, type) -> {
+          for (long wrong : new long[] {-1, 13, Long.MAX_VALUE, Long.MIN_VALUE}) {
+            INDArray slots = Elements.slots(random, 13, 59);
+            slots.putScalar(41, wrong);
+            slots.putScalar(58, wrong);
+            Accesses accesses = new Accesses();
+            accesses.reserve(59, 13);
+            assertEquals(41 << 8 | Kernels.OUT_OF_RANGE, kernels.groupByRow(slots, 13, accesses));
+          }
+        });
+  }
+
+  @Test
+  void anObjectIsUsedAgainForLargerAndSmallerBatches(Random random) {
+    TouchedRows touched = new TouchedRows();
+    assertEquals(0, touched.count());
+    for (int size : new int[] {3, 1009, 5, 2003, 1}) {
+      INDArray slots = Elements.slots(random, 97, size);
+      touched.group(slots, 97);
+      long[] rows = Arrays.stream(Elements.longs(slots)).sorted().distinct().toArray();
+      assertEquals(rows.length, touched.count());
+      AssertClose.same("rows", rows, touched.rows());
+    }
+    touched.group(Nd4j.create(DataType.INT64, 0, 4), 97);
+    assertEquals(0, touched.count());
+    assertEquals(0, touched.rows().length());
+  }
+}
