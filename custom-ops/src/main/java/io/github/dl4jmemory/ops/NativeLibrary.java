@@ -1,22 +1,164 @@
 package io.github.dl4jmemory.ops;
 
-/** Whether the native kernels can be called. */
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Properties;
+import java.util.function.Supplier;
+import org.nd4j.linalg.factory.Nd4j;
+import org.nd4j.linalg.factory.Nd4jBackend;
+
+/**
+ * One of the two native libraries of this jar, loaded at the first use, or the reason why it is not.
+ *
+ * <p>{@link #kernels()} is libdl4jmemory.so: the kernels on plain arrays. {@link #nd4jOps()} is
+ * libdl4jmemory_nd4j.so: the same kernels as ops of the libnd4jcpu.so that ND4J has loaded, for
+ * SameDiff graphs. The second needs the first, the CPU backend and exactly {@link #ND4J_VERSION}.
+ */
 final class NativeLibrary {
+
+  /** The ND4J release whose binary interface the ops are built for. */
+  static final String ND4J_VERSION = "1.0.0-M2.1";
+
+  private static final String CPU_BACKEND = "org.nd4j.linalg.cpu.nativecpu.CpuBackend";
+  private static final String ND4J_PROPERTIES =
+      "META-INF/maven/org.nd4j/nd4j-native/pom.properties";
+
+  /** In the order of createOp in memory_ops.cpp. */
+  private static final String[] OPS = {
+    ProductKeyTopKOp.NAME,
+    ProductKeyTopKGradientOp.NAME,
+    WeightedBagOp.NAME,
+    WeightedBagGradientOp.NAME,
+    RowAdamOp.NAME,
+    RowSgdOp.NAME
+  };
+
   private final String reason;
+  private final Map<String, Long> opHashes;
 
-  private NativeLibrary(String reason) {
+  private NativeLibrary(String reason, Map<String, Long> opHashes) {
     this.reason = reason;
+    this.opHashes = opHashes;
   }
 
+  /** The kernels, for any backend: they work on host memory. */
   static NativeLibrary kernels() {
-    return new NativeLibrary("this build has no native library");
+    return Kernels.LIBRARY;
   }
 
+  /** The ops registered in libnd4jcpu. */
+  static NativeLibrary nd4jOps() {
+    return Nd4jOps.LIBRARY;
+  }
+
+  /** Whether the library is loaded and can be called. */
   boolean available() {
-    return false;
+    return reason == null;
   }
 
+  /** Why the library is not available, with a fix; null when it is. */
   String reason() {
     return reason;
+  }
+
+  /**
+   * The number under which libnd4j knows an op.
+   *
+   * @throws IllegalStateException if the ops are not registered, with the reason
+   */
+  long opHash(String opName) {
+    if (!available()) {
+      throw new IllegalStateException(
+          Text.error(
+              opName,
+              "native library",
+              "the ops registered in libnd4jcpu " + ND4J_VERSION,
+              reason,
+              "run on linux-x86_64 with nd4j-native "
+                  + ND4J_VERSION
+                  + " and a dl4j-memory jar built with g++ and CMake, or use a DL4J layer, which"
+                  + " runs on the portable kernels"));
+    }
+    return opHashes.get(opName);
+  }
+
+  private static NativeLibrary load(Supplier<Map<String, Long>> loading) {
+    try {
+      return new NativeLibrary(null, loading.get());
+    } catch (Unavailable | LinkageError e) {
+      return new NativeLibrary(e.getMessage(), Map.of());
+    }
+  }
+
+  /** ND4J first: its backend brings the OpenMP runtime that the kernels share with it. */
+  private static Map<String, Long> loadKernels() {
+    Nd4j.getExecutioner();
+    LibraryFile.named("libdl4jmemory.so").load();
+    return Map.of();
+  }
+
+  private static Map<String, Long> loadNd4jOps() {
+    require(kernels().available(), kernels().reason());
+    String backend = Nd4j.getBackend().getClass().getName();
+    require(
+        backend.equals(CPU_BACKEND),
+        "ND4J runs on " + backend + ", the ops are built for " + CPU_BACKEND);
+    String version = nd4jVersion(Nd4jBackend.class.getClassLoader());
+    String failure = version.equals(ND4J_VERSION) ? probeNd4j() : "another release";
+    require(
+        failure == null,
+        "built for libnd4jcpu " + ND4J_VERSION + ", found " + version + ": " + failure);
+    LibraryFile.named("libdl4jmemory_nd4j.so").load();
+    long[] hashes = registerNd4jOps();
+    Map<String, Long> byName = new java.util.HashMap<>();
+    for (int i = 0; i < OPS.length; i++) {
+      byName.put(OPS[i], hashes[i]);
+    }
+    return Map.copyOf(byName);
+  }
+
+  private static void require(boolean condition, String reason) {
+    if (!condition) {
+      throw new Unavailable(reason);
+    }
+  }
+
+  /** The version that the nd4j-native jar states of itself. */
+  private static String nd4jVersion(ClassLoader loader) {
+    try (InputStream in = loader.getResourceAsStream(ND4J_PROPERTIES)) {
+      if (in == null) {
+        return "a jar that does not state its version (no " + ND4J_PROPERTIES + ")";
+      }
+      Properties properties = new Properties();
+      properties.load(in);
+      return properties.getProperty("version", "no version in " + ND4J_PROPERTIES);
+    } catch (IOException e) {
+      throw new Unavailable("cannot read " + ND4J_PROPERTIES + ": " + e.getMessage());
+    }
+  }
+
+  /** Null if the loaded libnd4jcpu.so has the expected binary interface, else what differs. */
+  static native String probeNd4j();
+
+  /** Registers the ops once and returns their hashes, in the order of {@link #OPS}. */
+  private static native long[] registerNd4jOps();
+
+  /** The reason why a library cannot be used. */
+  static final class Unavailable extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    Unavailable(String reason) {
+      super(reason);
+    }
+  }
+
+  private static final class Kernels {
+    static final NativeLibrary LIBRARY = NativeLibrary.load(NativeLibrary::loadKernels);
+  }
+
+  private static final class Nd4jOps {
+    static final NativeLibrary LIBRARY = NativeLibrary.load(NativeLibrary::loadNd4jOps);
   }
 }
