@@ -52,7 +52,7 @@ struct Call {
   const std::vector<sd::NDArray *> &in;
   const std::vector<sd::NDArray *> &out;
   const std::vector<double> &tArgs;
-  const std::vector<sd::LongType> &iArgs;
+  const std::vector<int> &iArgs;
   int32_t threads;
 
   Shape shape(int input) const { return Shape(in[input]->platformShapeInfo()); }
@@ -80,7 +80,7 @@ class MemoryOp : public sd::ops::DeclarableOp {
   sd::Status validateAndExecute(sd::graph::Context &context) override;
 
   // Checks shapes, types and arguments, and lists the outputs.
-  virtual void describe(const Shapes &in, const std::vector<sd::LongType> &iArgs, OutputShapes &out) const = 0;
+  virtual void describe(const Shapes &in, const std::vector<int> &iArgs, OutputShapes &out) const = 0;
   virtual void runFloat(const Call &call) const = 0;
   virtual void runDouble(const Call &call) const = 0;
 

@@ -82,7 +82,7 @@ class ProductKeyTopK final : public Typed<ProductKeyTopK> {
   }
 
  protected:
-  void describe(const Shapes &in, const std::vector<sd::LongType> &iArgs, OutputShapes &out) const override {
+  void describe(const Shapes &in, const std::vector<int> &iArgs, OutputShapes &out) const override {
     requireKeys(name_, in[0], in[1], iArgs[0]);
     out.shape[0] = {"scores", in[0].floatType(), 3, {in[0].size(0), in[0].size(1), iArgs[0]}};
     out.shape[1] = {"slots", sd::INT64, 3, {in[0].size(0), in[0].size(1), iArgs[0]}};
@@ -118,7 +118,7 @@ class ProductKeyTopKGradient final : public Typed<ProductKeyTopKGradient> {
   }
 
  protected:
-  void describe(const Shapes &in, const std::vector<sd::LongType> &, OutputShapes &out) const override {
+  void describe(const Shapes &in, const std::vector<int> &, OutputShapes &out) const override {
     requireIndices(name_, "slots", in[2], "[batch, heads, topK]", 3);
     requireFloating(name_, "scoreGradients", in[3], "[batch, heads, topK]", 3);
     requireKeys(name_, in[0], in[1], in[2].size(2));
@@ -163,7 +163,7 @@ class WeightedBag final : public Typed<WeightedBag> {
   }
 
  protected:
-  void describe(const Shapes &in, const std::vector<sd::LongType> &, OutputShapes &out) const override {
+  void describe(const Shapes &in, const std::vector<int> &, OutputShapes &out) const override {
     requireBag(name_, in[0], in[1], in[2]);
     out.shape[out.count++] = {"out", in[0].floatType(), 2, {in[1].size(0), in[0].size(1)}};
   }
@@ -201,7 +201,7 @@ class WeightedBagGradient final : public Typed<WeightedBagGradient> {
   }
 
  protected:
-  void describe(const Shapes &in, const std::vector<sd::LongType> &, OutputShapes &out) const override {
+  void describe(const Shapes &in, const std::vector<int> &, OutputShapes &out) const override {
     requireBag(name_, in[0], in[1], in[2]);
     requireFloating(name_, "outGradients", in[3], "[bags, valueSize]", 2);
     requireSameType(name_, "outGradients", in[3], "values", in[0]);
@@ -263,7 +263,7 @@ class RowAdam final : public Typed<RowAdam> {
   }
 
  protected:
-  void describe(const Shapes &in, const std::vector<sd::LongType> &, OutputShapes &out) const override {
+  void describe(const Shapes &in, const std::vector<int> &, OutputShapes &out) const override {
     requireRows(name_, in[0], in[3], in[4]);
     const char *names[] = {"values", "m", "v"};
     for (int i = 0; i < 3; i++) {
@@ -297,7 +297,7 @@ class RowSgd final : public Typed<RowSgd> {
   }
 
  protected:
-  void describe(const Shapes &in, const std::vector<sd::LongType> &, OutputShapes &out) const override {
+  void describe(const Shapes &in, const std::vector<int> &, OutputShapes &out) const override {
     requireRows(name_, in[0], in[1], in[2]);
     out.like("values", in[0]);
   }

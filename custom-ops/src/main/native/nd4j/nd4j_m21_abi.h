@@ -16,6 +16,8 @@
 // Shape    A shape description is [rank, shape, strides, flags, element stride, order] of 8-byte integers
 //          (sd::ops::axpy::calculateOutputShape reads the order at 8*(2*rank+3) and the flags at 8*(2*rank+1)); the flag
 //          bits are those of org.nd4j.linalg.api.shape.options.ArrayOptionsHelper.
+// Integers `objdump -dC $L`, _calculateOutputShapes(..): integer arguments are appended by std::vector<int>::emplace_back,
+//          cut to 32 bits, floating-point ones by std::vector<double>; a Context is its ContextPrototype, no offset.
 //
 // nd4j_probe.cpp compares all of this with the library that is loaded before any op is registered.
 #pragma once
@@ -94,7 +96,7 @@ namespace graph {
 class ContextPrototype {
  public:
   std::vector<double> *getTArguments();
-  std::vector<LongType> *getIArguments();
+  std::vector<int> *getIArguments();
 };
 class Context : public ContextPrototype {
  public:

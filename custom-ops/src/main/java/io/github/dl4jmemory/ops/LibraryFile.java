@@ -47,7 +47,8 @@ final class LibraryFile {
       throw new Unavailable("there is no native library for " + platform + ", only " + PLATFORM);
     }
     String resource = "native/" + platform + "/" + name;
-    try (InputStream in = LibraryFile.class.getResourceAsStream("/io/github/dl4jmemory/" + resource)) {
+    try (InputStream in =
+        LibraryFile.class.getResourceAsStream("/io/github/dl4jmemory/" + resource)) {
       if (in == null) {
         throw new Unavailable(
             resource + " is not in the jar: it was built without a C++ compiler (g++, CMake)");
@@ -93,7 +94,13 @@ final class LibraryFile {
       return file;
     } catch (IOException e) {
       throw new Unavailable(
-          "cannot write " + file + ": " + e + "; set -D" + DIRECTORY_PROPERTY + " to a folder of"
+          "cannot write "
+              + file
+              + ": "
+              + e
+              + "; set -D"
+              + DIRECTORY_PROPERTY
+              + " to a folder of"
               + " yours with space left");
     }
   }

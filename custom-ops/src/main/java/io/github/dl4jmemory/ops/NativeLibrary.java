@@ -2,7 +2,8 @@ package io.github.dl4jmemory.ops;
 
 import java.io.IOException;
 import java.io.InputStream;
-import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.function.Supplier;
@@ -10,7 +11,8 @@ import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.factory.Nd4jBackend;
 
 /**
- * One of the two native libraries of this jar, loaded at the first use, or the reason why it is not.
+ * One of the two native libraries of this jar, loaded at the first use, or the reason why it is
+ * not.
  *
  * <p>{@link #kernels()} is libdl4jmemory.so: the kernels on plain arrays. {@link #nd4jOps()} is
  * libdl4jmemory_nd4j.so: the same kernels as ops of the libnd4jcpu.so that ND4J has loaded, for
@@ -26,14 +28,14 @@ final class NativeLibrary {
       "META-INF/maven/org.nd4j/nd4j-native/pom.properties";
 
   /** In the order of createOp in memory_ops.cpp. */
-  private static final String[] OPS = {
-    ProductKeyTopKOp.NAME,
-    ProductKeyTopKGradientOp.NAME,
-    WeightedBagOp.NAME,
-    WeightedBagGradientOp.NAME,
-    RowAdamOp.NAME,
-    RowSgdOp.NAME
-  };
+  private static final List<String> OPS =
+      List.of(
+          ProductKeyTopKOp.NAME,
+          ProductKeyTopKGradientOp.NAME,
+          WeightedBagOp.NAME,
+          WeightedBagGradientOp.NAME,
+          RowAdamOp.NAME,
+          RowSgdOp.NAME);
 
   private final String reason;
   private final Map<String, Long> opHashes;
@@ -45,12 +47,12 @@ final class NativeLibrary {
 
   /** The kernels, for any backend: they work on host memory. */
   static NativeLibrary kernels() {
-    return Kernels.LIBRARY;
+    return KernelsHolder.LIBRARY;
   }
 
   /** The ops registered in libnd4jcpu. */
   static NativeLibrary nd4jOps() {
-    return Nd4jOps.LIBRARY;
+    return Nd4jOpsHolder.LIBRARY;
   }
 
   /** Whether the library is loaded and can be called. */
@@ -71,15 +73,16 @@ final class NativeLibrary {
   long opHash(String opName) {
     if (!available()) {
       throw new IllegalStateException(
-          Text.error(
-              opName,
-              "native library",
-              "the ops registered in libnd4jcpu " + ND4J_VERSION,
-              reason,
-              "run on linux-x86_64 with nd4j-native "
-                  + ND4J_VERSION
-                  + " and a dl4j-memory jar built with g++ and CMake, or use a DL4J layer, which"
-                  + " runs on the portable kernels"));
+          "["
+              + opName
+              + "] native library: expected its ops in libnd4jcpu "
+              + ND4J_VERSION
+              + ", got none: "
+              + reason
+              + ". Fix: run on linux-x86_64 with nd4j-native "
+              + ND4J_VERSION
+              + " and a dl4j-memory built with g++ and CMake, or use MemoryOps or a DL4J layer,"
+              + " which also run on the portable kernels");
     }
     return opHashes.get(opName);
   }
@@ -112,9 +115,9 @@ final class NativeLibrary {
         "built for libnd4jcpu " + ND4J_VERSION + ", found " + version + ": " + failure);
     LibraryFile.named("libdl4jmemory_nd4j.so").load();
     long[] hashes = registerNd4jOps();
-    Map<String, Long> byName = new java.util.HashMap<>();
-    for (int i = 0; i < OPS.length; i++) {
-      byName.put(OPS[i], hashes[i]);
+    Map<String, Long> byName = new HashMap<>();
+    for (int i = 0; i < hashes.length; i++) {
+      byName.put(OPS.get(i), hashes[i]);
     }
     return Map.copyOf(byName);
   }
@@ -154,11 +157,11 @@ final class NativeLibrary {
     }
   }
 
-  private static final class Kernels {
+  private static final class KernelsHolder {
     static final NativeLibrary LIBRARY = NativeLibrary.load(NativeLibrary::loadKernels);
   }
 
-  private static final class Nd4jOps {
+  private static final class Nd4jOpsHolder {
     static final NativeLibrary LIBRARY = NativeLibrary.load(NativeLibrary::loadNd4jOps);
   }
 }

@@ -1,0 +1,116 @@
+package io.github.dl4jmemory.ops;
+
+import java.util.List;
+import org.nd4j.autodiff.samediff.SDVariable;
+import org.nd4j.autodiff.samediff.SameDiff;
+import org.nd4j.imports.converters.ImportClassMapping;
+
+/**
+ * The memory operations on a SameDiff graph: differentiable, saved and loaded with it.
+ *
+ * <p>SameDiff runs only ops that libnd4j knows, so these need the native library and nd4j-native
+ * 1.0.0-M2.1 on linux-x86_64; elsewhere they throw, and {@link MemoryOps} serves. A program that
+ * loads a saved graph calls {@link #register()} before {@code SameDiff.load}.
+ */
+public final class SDMemory {
+
+  private SDMemory() {}
+
+  /**
+   * Makes the ops known to SameDiff in this JVM. The methods of this class call it themselves; a
+   * program that only loads a graph must call it first. Calling it again changes nothing.
+   *
+   * @throws IllegalStateException if the native library cannot be used, with the reason
+   */
+  public static void register() {
+    NativeLibrary.nd4jOps().opHash(ProductKeyTopKOp.NAME);
+    List<MemoryOp> ops =
+        List.of(
+            new ProductKeyTopKOp(),
+            new ProductKeyTopKGradientOp(),
+            new WeightedBagOp(),
+            new WeightedBagGradientOp(),
+            new RowAdamOp(),
+            new RowSgdOp());
+    synchronized (SDMemory.class) {
+      ops.forEach(op -> ImportClassMapping.getOpNameMapping().putIfAbsent(op.opName(), op));
+    }
+  }
+
+  /**
+   * Finds the topK best of n*n slots for every query. The slot i*n + j scores {@code <q1, K1[i]> +
+   * <q2, K2[j]>}, where q1 and q2 are the halves of the query and K1 and K2 the two sides of the
+   * sub-keys of its head. Exact; equal scores go to the lower slot.
+   *
+   * <ul>
+   *   <li>query [batch, heads, keySize], FLOAT or DOUBLE; keySize even
+   *   <li>subKeys [heads, 2, n, keySize/2], the same type
+   *   <li>result: scores [batch, heads, topK], the same type, descending; slots [batch, heads,
+   *       topK], LONG
+   * </ul>
+   *
+   * <p>Differentiable in query and subKeys through the scores; the choice of slots has no gradient.
+   * Cost: batch*heads*n*keySize multiply-adds. Source: Lample et al., "Large Memory Layers with
+   * Product Keys", 2019, section 3.2; their subkeys C and C' are the two sides here.
+   *
+   * @param sd the graph
+   * @param name prefix of the output names, {@code name_scores} and {@code name_slots}
+   * @param query the queries
+   * @param subKeys the sub-keys
+   * @param topK slots per query, 1 to n
+   * @return scores and slots
+   * @throws IllegalArgumentException if an argument is missing, a type is wrong or topK is below 1;
+   *     when the graph runs, wrong shapes, topK above n and NaN scores throw
+   * @throws IllegalStateException if the native library cannot be used, with the reason
+   */
+  public static SDVariable[] productKeyTopK(
+      SameDiff sd, String name, SDVariable query, SDVariable subKeys, int topK) {
+    Require require = Require.op(ProductKeyTopKOp.NAME);
+    require.present("sd", sd);
+    require.present("name", name);
+    require.present("query", query);
+    require.present("subKeys", subKeys);
+    if (topK < 1) {
+      throw require.error("topK", "1 to n", Integer.toString(topK), "choose a larger topK");
+    }
+    register();
+    SDVariable[] out = new ProductKeyTopKOp(sd, query, subKeys, topK).outputVariables(name);
+    return new SDVariable[] {out[0].rename(name + "_scores"), out[1].rename(name + "_slots")};
+  }
+
+  /**
+   * Sums weighted rows of a table: {@code out[b] = sum_k weights[b, k] * values[slots[b, k]]}.
+   *
+   * <ul>
+   *   <li>values [slots, valueSize], FLOAT or DOUBLE
+   *   <li>slots [bags, bagSize], LONG or INT
+   *   <li>weights [bags, bagSize], the type of values
+   *   <li>result [bags, valueSize], the type of values
+   * </ul>
+   *
+   * <p>Differentiable in values and weights. SameDiff knows dense gradients only: the gradient of
+   * values is an array of its size, logged as a warning above 2^24 values and refused above 2^28.
+   * Cost: bags*bagSize*valueSize multiply-adds, and as many values read.
+   *
+   * @param sd the graph
+   * @param name name of the output
+   * @param values the table
+   * @param slots the rows to sum
+   * @param weights their weights
+   * @return the sums
+   * @throws IllegalArgumentException if an argument is missing or a type is wrong; when the graph
+   *     runs, wrong shapes and slots outside of the table throw
+   * @throws IllegalStateException if the native library cannot be used, with the reason
+   */
+  public static SDVariable weightedBag(
+      SameDiff sd, String name, SDVariable values, SDVariable slots, SDVariable weights) {
+    Require require = Require.op(WeightedBagOp.NAME);
+    require.present("sd", sd);
+    require.present("name", name);
+    require.present("values", values);
+    require.present("slots", slots);
+    require.present("weights", weights);
+    register();
+    return new WeightedBagOp(sd, values, slots, weights).outputVariables(name)[0];
+  }
+}

@@ -1,0 +1,11 @@
+# Holds DM_ND4J_SYMBOLS in HEADER to what LIBRARY takes from libnd4jcpu: the probe must look for exactly that.
+execute_process(COMMAND ${NM} -D -u ${LIBRARY} OUTPUT_VARIABLE undefined COMMAND_ERROR_IS_FATAL ANY)
+string(REGEX MATCHALL "_ZN?K?T?I?N?K?2sd[A-Za-z0-9_]*" used "${undefined}")
+file(READ ${HEADER} header)
+string(REGEX MATCHALL "X\\(_Z[A-Za-z0-9_]+\\)" listed "${header}")
+list(TRANSFORM listed REPLACE "^X\\((.*)\\)$" "\\1")
+list(SORT used)
+list(SORT listed)
+if(NOT used STREQUAL listed)
+  message(FATAL_ERROR "DM_ND4J_SYMBOLS: expected ${used}, got ${listed}. Fix: bring the list in ${HEADER} up to date.")
+endif()
