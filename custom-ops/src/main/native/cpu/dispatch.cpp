@@ -1,0 +1,103 @@
+// The C functions of kernels.h: they choose a tier once, and hand over.
+//
+// Choice: the best tier that the processor runs; the environment variable DL4JMEMORY_INSTRUCTION_SET=baseline|avx2 asks for
+// one. A request that cannot be met is said on stderr, and the best tier that can run is used.
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "kernel_table.h"
+
+namespace dm {
+namespace {
+
+const KernelTable *chosen = nullptr;  // read and written atomically; every thread would choose the same
+
+const KernelTable *table_of(Tier tier) {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  if (tier != Tier::baseline && avx2) return &avx2::kTable;
+#endif
+  return tier == Tier::avx2 ? nullptr : &baseline::kTable;
+}
+
+const KernelTable *choose_at_start() {
+  const char *asked = getenv("DL4JMEMORY_INSTRUCTION_SET");
+  const KernelTable *best = table_of(Tier::automatic);
+  if (!asked || !*asked) return best;
+  const KernelTable *table = nullptr;
+  if (!strcmp(asked, "baseline")) table = table_of(Tier::baseline);
+  if (!strcmp(asked, "avx2")) table = table_of(Tier::avx2);
+  if (table) return table;
+  fprintf(stderr,
+          "[dl4j-memory] DL4JMEMORY_INSTRUCTION_SET: expected baseline or avx2 (where the processor has AVX2 and FMA), "
+          "got %s. Using %s.\n",
+          asked, best->name);
+  return best;
+}
+
+const KernelTable &kernels() {
+  const KernelTable *table = __atomic_load_n(&chosen, __ATOMIC_ACQUIRE);
+  if (!table) {
+    table = choose_at_start();
+    __atomic_store_n(&chosen, table, __ATOMIC_RELEASE);
+  }
+  return *table;
+}
+
+}  // namespace
+
+bool choose_tier(Tier tier) {
+  const KernelTable *table = tier == Tier::automatic ? choose_at_start() : table_of(tier);
+  if (table) __atomic_store_n(&chosen, table, __ATOMIC_RELEASE);
+  return table != nullptr;
+}
+
+}  // namespace dm
+
+const char *dm_instruction_set(void) { return dm::kernels().name; }
+
+#define DM_FORWARD(T, SUFFIX)                                                                                               \
+  int32_t dm_product_key_topk_##SUFFIX(const T *query, const T *subKeys, int64_t batch, int64_t heads, int64_t n,           \
+                                       int64_t keySize, int64_t topK, T *scores, int64_t *slots, int32_t threads,           \
+                                       int64_t *where) {                                                                    \
+    return dm::kernels().product_key_topk_##SUFFIX(query, subKeys, batch, heads, n, keySize, topK, scores, slots, threads,  \
+                                                   where);                                                                  \
+  }                                                                                                                         \
+  int32_t dm_product_key_select_##SUFFIX(const T *halfScores, int64_t queries, int64_t n, int64_t topK, T *scores,          \
+                                         int64_t *slots, int32_t threads, int64_t *where) {                                 \
+    return dm::kernels().product_key_select_##SUFFIX(halfScores, queries, n, topK, scores, slots, threads, where);          \
+  }                                                                                                                         \
+  int32_t dm_product_key_topk_bp_##SUFFIX(const T *query, const T *subKeys, const int64_t *slots, const T *scoreGradients,  \
+                                          int64_t batch, int64_t heads, int64_t n, int64_t keySize, int64_t topK,           \
+                                          T *queryGradients, T *subKeyGradients, int32_t threads, int64_t *where) {         \
+    return dm::kernels().product_key_topk_bp_##SUFFIX(query, subKeys, slots, scoreGradients, batch, heads, n, keySize,      \
+                                                      topK, queryGradients, subKeyGradients, threads, where);               \
+  }                                                                                                                         \
+  int32_t dm_weighted_bag_##SUFFIX(const T *values, const int64_t *slots, const T *weights, int64_t bags, int64_t bagSize,  \
+                                   int64_t slotCount, int64_t valueSize, T *out, int32_t threads, int64_t *where) {         \
+    return dm::kernels().weighted_bag_##SUFFIX(values, slots, weights, bags, bagSize, slotCount, valueSize, out, threads,   \
+                                               where);                                                                      \
+  }                                                                                                                         \
+  int32_t dm_weighted_bag_bp_##SUFFIX(const T *values, const T *weights, const T *outGradients, int64_t bagSize,            \
+                                      int64_t valueSize, const int64_t *order, const int64_t *rows, const int64_t *starts,  \
+                                      int64_t rowCount, T *rowGradients, int32_t byRow, T *weightGradients,                 \
+                                      int32_t threads) {                                                                    \
+    return dm::kernels().weighted_bag_bp_##SUFFIX(values, weights, outGradients, bagSize, valueSize, order, rows, starts,   \
+                                                  rowCount, rowGradients, byRow, weightGradients, threads);                 \
+  }                                                                                                                         \
+  int32_t dm_row_adam_##SUFFIX(const int64_t *rows, int64_t rowCount, int64_t valueSize, T *gradients, int32_t byRow, T *m, \
+                               T *v, T *target, int32_t subtract, double stepSize, double beta1, double beta2,              \
+                               double epsilon, double gradientScale, int32_t threads) {                                     \
+    return dm::kernels().row_adam_##SUFFIX(rows, rowCount, valueSize, gradients, byRow, m, v, target, subtract, stepSize,   \
+                                           beta1, beta2, epsilon, gradientScale, threads);                                  \
+  }                                                                                                                         \
+  int32_t dm_row_sgd_##SUFFIX(const int64_t *rows, int64_t rowCount, int64_t valueSize, T *gradients, int32_t byRow,        \
+                              T *target, int32_t subtract, double stepSize, int32_t threads) {                              \
+    return dm::kernels().row_sgd_##SUFFIX(rows, rowCount, valueSize, gradients, byRow, target, subtract, stepSize,          \
+                                          threads);                                                                         \
+  }
+
+DM_FORWARD(float, f32)
+DM_FORWARD(double, f64)

@@ -1,0 +1,120 @@
+// Half scores u[i] = <q, K[i]>, i < n, for one half of one head.
+//
+// Ladder: 1. dot products, keys streamed once, `kLanes` keys at a time (few queries: bound by reading the keys);
+//         2. blocked GEMM: keys packed into panels of 2 vectors, 6 queries x 2 vectors of scores held in 12 registers.
+// Floors: 1. reads n*length values; 2. batch*n*length multiply-adds. Scores: assigned.
+#pragma once
+#include "simd.h"
+
+namespace dm {
+namespace DM_TIER {
+
+constexpr int kTileRows = 6;
+template <class T>
+constexpr int kTileColumns = 2 * kLanes<T>;
+
+// ---- few queries ----------------------------------------------------------------------------------------------------
+
+// scores[b*stride + i], i < n, of `batch` queries that lie queryStride apart.
+template <class T>
+void scores_streaming(const T *keys, int64_t n, int64_t length, const T *query, int64_t queryStride, int64_t batch, T *scores,
+                      int64_t stride) {
+  constexpr int lanes = kLanes<T>;
+  const int64_t whole = length / lanes * lanes;
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    const T *block = keys + i * length;
+    for (int64_t b = 0; b < batch; b++) {
+      const T *q = query + b * queryStride;
+      Vec<T> partial[lanes] = {};
+      for (int64_t c = 0; c < whole; c += lanes) {
+        const Vec<T> x = load(q + c);
+#pragma GCC unroll 8
+        for (int j = 0; j < lanes; j++) partial[j] += load(block + j * length + c) * x;
+      }
+      Vec<T> u = sums(partial);
+      for (int64_t c = whole; c < length; c++) {
+        for (int j = 0; j < lanes; j++) u[j] += block[j * length + c] * q[c];
+      }
+      store(scores + b * stride + i, u);
+    }
+  }
+  for (; i < n; i++) {
+    for (int64_t b = 0; b < batch; b++) {
+      T u = 0;
+      for (int64_t c = 0; c < length; c++) u += keys[i * length + c] * query[b * queryStride + c];
+      scores[b * stride + i] = u;
+    }
+  }
+}
+
+// ---- many queries ---------------------------------------------------------------------------------------------------
+
+// Keys [n, length] -> panels [ceil(n / columns)][length][columns], zeros past n. Packs panels [from, to).
+template <class T>
+void pack_keys(const T *keys, int64_t n, int64_t length, int64_t from, int64_t to, T *panels) {
+  constexpr int columns = kTileColumns<T>;
+  for (int64_t p = from; p < to; p++) {
+    T *panel = panels + p * length * columns;
+    for (int j = 0; j < columns; j++) {
+      const int64_t key = p * columns + j;
+      for (int64_t c = 0; c < length; c++) panel[c * columns + j] = key < n ? keys[key * length + c] : T(0);
+    }
+  }
+}
+
+// Queries -> tiles [ceil(rows / 6)][length][6], zeros past rows.
+template <class T>
+void pack_queries(const T *query, int64_t queryStride, int64_t rows, int64_t length, T *tiles) {
+  for (int64_t t = 0; t * kTileRows < rows; t++) {
+    T *tile = tiles + t * length * kTileRows;
+    for (int r = 0; r < kTileRows; r++) {
+      const int64_t row = t * kTileRows + r;
+      for (int64_t c = 0; c < length; c++) tile[c * kTileRows + r] = row < rows ? query[row * queryStride + c] : T(0);
+    }
+  }
+}
+
+// scores[6][2 vectors] = (or +=) tile . panel
+template <class T>
+DM_INLINE void score_tile(const T *tile, const T *panel, int64_t length, T *scores, int64_t stride, bool accumulate) {
+  Vec<T> sum[kTileRows][2] = {};
+  for (int64_t c = 0; c < length; c++) {
+    const Vec<T> left = load(panel + c * kTileColumns<T>), right = load(panel + c * kTileColumns<T> + kLanes<T>);
+#pragma GCC unroll 6
+    for (int r = 0; r < kTileRows; r++) {
+      const Vec<T> q = splat(tile[c * kTileRows + r]);
+      sum[r][0] += q * left;
+      sum[r][1] += q * right;
+    }
+  }
+#pragma GCC unroll 6
+  for (int r = 0; r < kTileRows; r++) {
+    T *row = scores + r * stride;
+    if (accumulate) {
+      sum[r][0] += load(row);
+      sum[r][1] += load(row + kLanes<T>);
+    }
+    store(row, sum[r][0]);
+    store(row + kLanes<T>, sum[r][1]);
+  }
+}
+
+// scores[r*stride + i] for all rows of `tiles` and all panels; stride and rows cover whole tiles and panels.
+template <class T>
+void scores_blocked(const T *tiles, int64_t rows, const T *panels, int64_t n, int64_t length, T *scores, int64_t stride) {
+  constexpr int64_t depth = 256;  // a panel slice of 256 x 2 vectors stays in L1
+  const int64_t panelCount = (n + kTileColumns<T> - 1) / kTileColumns<T>;
+  for (int64_t c = 0; c < length; c += depth) {
+    for (int64_t p = 0; p < panelCount; p++) {
+      const T *panel = panels + (p * length + c) * kTileColumns<T>;
+      for (int64_t r = 0; r < rows; r += kTileRows) {
+        score_tile(tiles + r * length + c * kTileRows, panel, least(depth, length - c), scores + r * stride + p * kTileColumns<T>,
+                   stride, c > 0);
+      }
+    }
+  }
+}
+
+}  // namespace DM_TIER
+}  // namespace dm

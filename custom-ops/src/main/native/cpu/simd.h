@@ -1,0 +1,138 @@
+// Vectors of one tier: 32 bytes with AVX2, 16 bytes otherwise, on GCC vector types so that the same source is the portable
+// version too. Everything lives in namespace dm::DM_TIER, and the tiered files use no function template of the standard
+// library: a template compiled with -mavx2 must never be the copy that the linker keeps for the baseline tier.
+#pragma once
+#include <cstdint>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#ifndef DM_TIER
+#error "DM_TIER names the tier that this file is compiled for (avx2 or baseline)"
+#endif
+#define DM_INLINE inline __attribute__((always_inline))
+
+namespace dm {
+namespace DM_TIER {
+
+#if defined(__AVX2__)
+constexpr int kVectorBytes = 32;
+#else
+constexpr int kVectorBytes = 16;
+#endif
+
+template <class T>
+struct VectorOf;
+template <>
+struct VectorOf<float> {
+  typedef float type __attribute__((vector_size(kVectorBytes)));
+  typedef int32_t mask __attribute__((vector_size(kVectorBytes)));
+};
+template <>
+struct VectorOf<double> {
+  typedef double type __attribute__((vector_size(kVectorBytes)));
+  typedef int64_t mask __attribute__((vector_size(kVectorBytes)));
+};
+template <class T>
+using Vec = typename VectorOf<T>::type;
+template <class T>
+using Mask = typename VectorOf<T>::mask;
+template <class T>
+constexpr int kLanes = kVectorBytes / int(sizeof(T));
+
+template <class T>
+DM_INLINE T least(T a, T b) {
+  return b < a ? b : a;
+}
+template <class T>
+DM_INLINE T most(T a, T b) {
+  return a < b ? b : a;
+}
+
+template <class T>
+DM_INLINE Vec<T> load(const T *p) {
+  Vec<T> v;
+  __builtin_memcpy(&v, p, sizeof v);
+  return v;
+}
+template <class T>
+DM_INLINE void store(T *p, Vec<T> v) {
+  __builtin_memcpy(p, &v, sizeof v);
+}
+
+#if defined(__AVX2__)
+DM_INLINE Vec<float> splat(float x) { return (Vec<float>)_mm256_set1_ps(x); }
+DM_INLINE Vec<double> splat(double x) { return (Vec<double>)_mm256_set1_pd(x); }
+DM_INLINE Vec<float> larger(Vec<float> a, Vec<float> b) { return (Vec<float>)_mm256_max_ps((__m256)a, (__m256)b); }
+DM_INLINE Vec<double> larger(Vec<double> a, Vec<double> b) { return (Vec<double>)_mm256_max_pd((__m256d)a, (__m256d)b); }
+DM_INLINE unsigned bits(Mask<float> m) { return unsigned(_mm256_movemask_ps((__m256)m)); }
+DM_INLINE unsigned bits(Mask<double> m) { return unsigned(_mm256_movemask_pd((__m256d)m)); }
+#elif defined(__SSE2__)
+DM_INLINE Vec<float> splat(float x) { return (Vec<float>)_mm_set1_ps(x); }
+DM_INLINE Vec<double> splat(double x) { return (Vec<double>)_mm_set1_pd(x); }
+DM_INLINE Vec<float> larger(Vec<float> a, Vec<float> b) { return (Vec<float>)_mm_max_ps((__m128)a, (__m128)b); }
+DM_INLINE Vec<double> larger(Vec<double> a, Vec<double> b) { return (Vec<double>)_mm_max_pd((__m128d)a, (__m128d)b); }
+DM_INLINE unsigned bits(Mask<float> m) { return unsigned(_mm_movemask_ps((__m128)m)); }
+DM_INLINE unsigned bits(Mask<double> m) { return unsigned(_mm_movemask_pd((__m128d)m)); }
+#else
+template <class T>
+DM_INLINE auto splat(T x) -> Vec<T> {
+  Vec<T> v;
+  for (int i = 0; i < kLanes<T>; i++) v[i] = x;
+  return v;
+}
+DM_INLINE Vec<float> larger(Vec<float> a, Vec<float> b) { return a > b ? a : b; }
+DM_INLINE Vec<double> larger(Vec<double> a, Vec<double> b) { return a > b ? a : b; }
+template <class M>
+DM_INLINE unsigned bits(M m) {
+  unsigned set = 0;
+  for (unsigned i = 0; i < sizeof(M) / sizeof(m[0]); i++) set |= unsigned(m[i] & 1) << i;
+  return set;
+}
+#endif
+
+// Horizontal sums of kLanes vectors at once: lane i of the result is the sum of all lanes of v[i]. v is overwritten.
+#if defined(__AVX2__)
+DM_INLINE Vec<float> sums(Vec<float> *v) {
+  auto add = [](Vec<float> a, Vec<float> b) { return (Vec<float>)_mm256_hadd_ps((__m256)a, (__m256)b); };
+  Vec<float> low = add(add(v[0], v[1]), add(v[2], v[3])), high = add(add(v[4], v[5]), add(v[6], v[7]));
+  return __builtin_shufflevector(low, high, 0, 1, 2, 3, 8, 9, 10, 11) +
+         __builtin_shufflevector(low, high, 4, 5, 6, 7, 12, 13, 14, 15);
+}
+DM_INLINE Vec<double> sums(Vec<double> *v) {
+  auto add = [](Vec<double> a, Vec<double> b) { return (Vec<double>)_mm256_hadd_pd((__m256d)a, (__m256d)b); };
+  Vec<double> low = add(v[0], v[1]), high = add(v[2], v[3]);
+  return __builtin_shufflevector(low, high, 0, 1, 4, 5) + __builtin_shufflevector(low, high, 2, 3, 6, 7);
+}
+#else
+DM_INLINE Vec<float> sums(Vec<float> *v) {
+  auto add = [](Vec<float> a, Vec<float> b) {
+    return __builtin_shufflevector(a, b, 0, 2, 4, 6) + __builtin_shufflevector(a, b, 1, 3, 5, 7);
+  };
+  return add(add(v[0], v[1]), add(v[2], v[3]));
+}
+DM_INLINE Vec<double> sums(Vec<double> *v) {
+  return __builtin_shufflevector(v[0], v[1], 0, 2) + __builtin_shufflevector(v[0], v[1], 1, 3);
+}
+#endif
+
+template <class T>
+DM_INLINE T sum(Vec<T> v) {
+  T s = v[0];
+  for (int i = 1; i < kLanes<T>; i++) s += v[i];
+  return s;
+}
+
+// Asks for the cache lines of [p, p + bytes) without waiting for them.
+DM_INLINE void prefetch_read(const void *p, int64_t bytes) {
+  const char *c = static_cast<const char *>(p);
+  for (int64_t at = 0; at < bytes; at += 64) __builtin_prefetch(c + at, 0, 3);
+}
+DM_INLINE void prefetch_write(const void *p, int64_t bytes) {
+  const char *c = static_cast<const char *>(p);
+  for (int64_t at = 0; at < bytes; at += 64) __builtin_prefetch(c + at, 1, 3);
+}
+
+}  // namespace DM_TIER
+}  // namespace dm

@@ -1,0 +1,17 @@
+// The kernels of one tier, gathered in its table. Compiled once per tier.
+#include "tier.h"
+
+#include "kernel_table.h"
+
+namespace dm {
+namespace DM_TIER {
+
+#define DM_STRING(x) #x
+#define DM_NAME(x) DM_STRING(x)
+#define DM_ENTRY(KERNEL) KERNEL<float>, KERNEL<double>,
+
+constexpr KernelTable kTableOfTier = {DM_NAME(DM_TIER), DM_TIERED(DM_ENTRY)};
+const KernelTable kTable = kTableOfTier;
+
+}  // namespace DM_TIER
+}  // namespace dm

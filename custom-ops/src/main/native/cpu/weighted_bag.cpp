@@ -1,0 +1,198 @@
+// Weighted sum of table rows, and its gradient over accesses grouped by row.
+//
+//   out[b] = sum_k weights[b,k] * values[slots[b,k]]
+//
+// Ladder: 1. one row after the other, out in memory (bound by the latency of a random row);
+//         2. (this) four rows at a time, so that out is read and written once for four rows, and the rows that come some
+//            8 KiB of reading later are prefetched line by line meanwhile. A sum is formed in the order of k, always.
+// Floors: forward reads bags*bagSize*valueSize values once, 2 operations each. Backward, one pass over the distinct rows:
+// reads each touched row and writes its gradient once, 4 operations per value of an access. All outputs: assigned.
+#include <omp.h>
+
+#include "../kernels.h"
+#include "simd.h"
+#include "tier.h"
+
+namespace dm {
+namespace DM_TIER {
+namespace {
+
+constexpr int64_t kAheadBytes = 8192;
+
+template <class T>
+constexpr int64_t kLine = 64 / int64_t(sizeof(T));  // values of a cache line
+
+// Accesses between a prefetch and its use.
+template <class T>
+int64_t accesses_ahead(int64_t valueSize) {
+  const int64_t rows = kAheadBytes / (valueSize * int64_t(sizeof(T)));
+  return least(most(rows, int64_t(4)), int64_t(64));
+}
+
+// out[0..columns) = (or +=) sum over R rows of weight * row; meanwhile asks for the lines of R rows to come.
+template <class T, int R, bool assign>
+DM_INLINE void add_rows(const T *const *rows, const T *weights, const T *const *coming, int64_t columns, T *out) {
+  Vec<T> w[R];
+  for (int r = 0; r < R; r++) w[r] = splat(weights[r]);
+  int64_t c = 0;
+  for (; c + kLine<T> <= columns; c += kLine<T>) {
+    for (int r = 0; r < R; r++) __builtin_prefetch(coming[r] + c, 0, 3);
+#pragma GCC unroll 4
+    for (int64_t j = c; j < c + kLine<T>; j += kLanes<T>) {
+      Vec<T> sum = assign ? Vec<T>{} : load(out + j);
+      for (int r = 0; r < R; r++) sum += w[r] * load(rows[r] + j);
+      store(out + j, sum);
+    }
+  }
+  if (c < columns) {
+    for (int r = 0; r < R; r++) __builtin_prefetch(coming[r] + c, 0, 3);
+    for (; c < columns; c++) {
+      T sum = assign ? T(0) : out[c];
+      for (int r = 0; r < R; r++) sum += weights[r] * rows[r][c];
+      out[c] = sum;
+    }
+  }
+}
+
+template <class T, int R>
+DM_INLINE void add_accesses(const T *values, const int64_t *slots, const T *weights, int64_t at, int64_t ahead, int64_t last,
+                            int64_t valueSize, int64_t columns, bool assign, T *out) {
+  const T *rows[R], *coming[R];
+  for (int r = 0; r < R; r++) {
+    rows[r] = values + slots[at + r] * valueSize;
+    coming[r] = values + slots[least(at + r + ahead, last)] * valueSize;
+  }
+  if (assign) {
+    add_rows<T, R, true>(rows, weights + at, coming, columns, out);
+  } else {
+    add_rows<T, R, false>(rows, weights + at, coming, columns, out);
+  }
+}
+
+// First position whose slot is outside [0, slotCount), or INT64_MAX.
+int64_t first_outside(const int64_t *slots, int64_t count, int64_t slotCount, int32_t threads) {
+  int64_t first = INT64_MAX;
+#pragma omp parallel for num_threads(threads) schedule(static) reduction(min : first) if (count > 16384)
+  for (int64_t at = 0; at < count; at++) {
+    if (uint64_t(slots[at]) >= uint64_t(slotCount)) first = least(first, at);
+  }
+  return first;
+}
+
+}  // namespace
+
+template <class T>
+int32_t weighted_bag(const T *values, const int64_t *slots, const T *weights, int64_t bags, int64_t bagSize,
+                     int64_t slotCount, int64_t valueSize, T *out, int32_t threads, int64_t *where) {
+  threads = most(threads, 1);
+  const int64_t outside = first_outside(slots, bags * bagSize, slotCount, threads);
+  if (outside != INT64_MAX) {
+    *where = outside;
+    return DM_OUT_OF_RANGE;
+  }
+  if (bags * valueSize == 0) return DM_OK;
+  // Fewer bags than threads: a bag is divided by columns, at whole cache lines.
+  const int64_t wanted = bags < threads ? (threads + bags - 1) / bags : 1;
+  const int64_t width = ((valueSize + wanted - 1) / wanted + kLine<T> - 1) / kLine<T> * kLine<T>;
+  const int64_t parts = (valueSize + width - 1) / width, ahead = accesses_ahead<T>(width);
+#pragma omp parallel for num_threads(threads) schedule(static)
+  for (int64_t task = 0; task < bags * parts; task++) {
+    const int64_t bag = task / parts, column = task % parts * width, columns = least(width, valueSize - column);
+    const int64_t from = bag * bagSize, to = from + bagSize, last = bags * bagSize - 1;
+    T *sum = out + bag * valueSize + column;
+    int64_t at = from;
+    for (; at + 4 <= to; at += 4) {
+      add_accesses<T, 4>(values + column, slots, weights, at, ahead, last, valueSize, columns, at == from, sum);
+    }
+    for (; at < to; at++) {
+      add_accesses<T, 1>(values + column, slots, weights, at, ahead, last, valueSize, columns, at == from, sum);
+    }
+    if (bagSize == 0) __builtin_memset(sum, 0, size_t(columns) * sizeof(T));
+  }
+  return DM_OK;
+}
+
+namespace {
+
+// gradient = (or +=) weight * out; returns <out, value>. Meanwhile asks for the lines of a table row to come.
+template <class T, bool assign>
+DM_INLINE T add_access(const T *value, const T *out, T weight, const T *coming, int64_t valueSize, T *gradient) {
+  const Vec<T> w = splat(weight);
+  constexpr int vectors = int(kLine<T> / kLanes<T>);
+  Vec<T> dot[vectors] = {};
+  int64_t c = 0;
+  for (; c + kLine<T> <= valueSize; c += kLine<T>) {
+    if (assign) __builtin_prefetch(coming + c, 0, 3);
+#pragma GCC unroll 4
+    for (int j = 0; j < vectors; j++) {
+      const int64_t at = c + j * kLanes<T>;
+      const Vec<T> o = load(out + at);
+      dot[j] += o * load(value + at);
+      store(gradient + at, assign ? Vec<T>(w * o) : Vec<T>(load(gradient + at) + w * o));
+    }
+  }
+  for (int j = 1; j < vectors; j++) dot[0] += dot[j];
+  T tail = sum<T>(dot[0]);
+  if (assign && c < valueSize) __builtin_prefetch(coming + c, 0, 3);
+  for (; c < valueSize; c++) {
+    tail += out[c] * value[c];
+    gradient[c] = (assign ? T(0) : gradient[c]) + weight * out[c];
+  }
+  return tail;
+}
+
+// The first of rows[0..rowCount) whose accesses start at or after `access`.
+int64_t row_of_access(const int64_t *starts, int64_t rowCount, int64_t access) {
+  int64_t low = 0, high = rowCount;
+  while (low < high) {
+    const int64_t middle = (low + high) / 2;
+    if (starts[middle] < access) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return low;
+}
+
+}  // namespace
+
+template <class T>
+int32_t weighted_bag_bp(const T *values, const T *weights, const T *outGradients, int64_t bagSize, int64_t valueSize,
+                        const int64_t *order, const int64_t *rows, const int64_t *starts, int64_t rowCount,
+                        T *rowGradients, int32_t byRow, T *weightGradients, int32_t threads) {
+  threads = most(threads, 1);
+  if (rowCount == 0) return DM_OK;
+  const int64_t first = starts[0], accesses = starts[rowCount] - first;
+  const int64_t ahead = most(int64_t(1), least(int64_t(16), kAheadBytes / (valueSize * int64_t(sizeof(T)))));
+#pragma omp parallel num_threads(threads)
+  {
+    // Every thread takes rows with about as many accesses.
+    const int64_t team = omp_get_num_threads(), me = omp_get_thread_num();
+    const int64_t from = row_of_access(starts, rowCount, first + accesses * me / team);
+    const int64_t to = me + 1 == team ? rowCount : row_of_access(starts, rowCount, first + accesses * (me + 1) / team);
+    for (int64_t j = from; j < to; j++) {
+      const T *value = values + rows[j] * valueSize, *coming = values + rows[least(j + ahead, rowCount - 1)] * valueSize;
+      T *gradient = rowGradients + (byRow ? rows[j] : j) * valueSize;
+      for (int64_t s = starts[j]; s < starts[j + 1]; s++) {
+        const int64_t access = order[s];
+        const T *out = outGradients + access / bagSize * valueSize;
+        const T dot = s == starts[j] ? add_access<T, true>(value, out, weights[access], coming, valueSize, gradient)
+                                     : add_access<T, false>(value, out, weights[access], coming, valueSize, gradient);
+        if (weightGradients) weightGradients[access] = dot;
+      }
+    }
+  }
+  return DM_OK;
+}
+
+#define DM_INSTANCE(T)                                                                                                     \
+  template int32_t weighted_bag<T>(const T *, const int64_t *, const T *, int64_t, int64_t, int64_t, int64_t, T *, int32_t, \
+                                   int64_t *);                                                                             \
+  template int32_t weighted_bag_bp<T>(const T *, const T *, const T *, int64_t, int64_t, const int64_t *, const int64_t *, \
+                                      const int64_t *, int64_t, T *, int32_t, T *, int32_t);
+DM_INSTANCE(float)
+DM_INSTANCE(double)
+
+}  // namespace DM_TIER
+}  // namespace dm

@@ -1,0 +1,38 @@
+// Runs every test on every tier that this processor has. kernel_tests [SEED] [NAME PART]
+//
+// Which size reaches which code (T = float, AVX2; in brackets the baseline tier)
+//   batch < 12                 streaming scores, a task is (head, half)        >= 12: blocked scores, a task is (head, queries)
+//   n % 8 (4)                  streaming: keys past the last whole vector      n % 16 (8): last panel filled up with zeros
+//   keySize/2 % 8 (4)          streaming: scalar end of a dot product          keySize/2 > 256: more than one slice of a panel
+//   n (or 119 pairs) < 96 (48) no threshold: all values are sorted             topK > 64: threshold by a sort of group maxima
+//   survivors > 128            merge sort instead of rank sort (double: always merge sort)
+//   survivors > 4 topK + 64    ties at the threshold: only the first are kept
+//   valueSize % 16             scalar end of a row                             bagSize % 4: single rows at the end of a bag
+//   bags < threads             a bag is divided by columns
+//   accesses >= 16384          group_by_row with threads                       slotCount 2^50: positions sorted, not words
+#include <cstdlib>
+#include <cstring>
+
+#include "../cpu/kernel_table.h"
+#include "check.h"
+
+int main(int argc, char **argv) {
+  const bool given = argc > 1 && *argv[1];
+  seed() = given ? strtoull(argv[1], nullptr, 10) : std::random_device{}();
+  printf("seed %llu (replay: %s %llu)\n", (unsigned long long)seed(), argv[0], (unsigned long long)seed());
+  int tiers = 0, run = 0;
+  for (dm::Tier tier : {dm::Tier::baseline, dm::Tier::avx2}) {
+    if (!dm::choose_tier(tier)) continue;
+    tiers++;
+    for (const Test &test : tests()) {
+      if (argc > 2 && !strstr(test.name, argv[2])) continue;
+      const int before = failures();
+      random_bits().seed(seed());
+      test.run();
+      run++;
+      if (failures() > before) printf("FAILED %s on %s\n", test.name, dm_instruction_set());
+    }
+  }
+  printf("%d runs of tests on %d tiers, %d failed checks\n", run, tiers, failures());
+  return failures() == 0 && run > 0 ? 0 : 1;
+}

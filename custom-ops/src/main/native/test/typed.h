@@ -1,0 +1,26 @@
+// The C functions of kernels.h under one name for both dtypes, so that a test is written once.
+#pragma once
+#include "../kernels.h"
+#include "check.h"
+
+#define DM_TYPED(NAME, FUNCTION)                                 \
+  template <class T, class... Args>                              \
+  int32_t NAME##_of(Args... args) {                              \
+    if constexpr (sizeof(T) == 4) {                              \
+      return dm_##FUNCTION##_f32(args...);                       \
+    } else {                                                     \
+      return dm_##FUNCTION##_f64(args...);                       \
+    }                                                            \
+  }                                                              \
+  template <class T, class... Args>                              \
+  int32_t NAME(const T *first, Args... args) {                   \
+    return NAME##_of<T>(first, args...);                         \
+  }
+
+DM_TYPED(topk, product_key_topk)
+DM_TYPED(select, product_key_select)
+DM_TYPED(topk_bp, product_key_topk_bp)
+DM_TYPED(bag, weighted_bag)
+DM_TYPED(bag_bp, weighted_bag_bp)
+DM_TYPED(adam, row_adam)
+DM_TYPED(sgd, row_sgd)
