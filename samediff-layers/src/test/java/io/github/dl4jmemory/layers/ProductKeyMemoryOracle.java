@@ -1,0 +1,89 @@
+package io.github.dl4jmemory.layers;
+
+import java.util.Map;
+import java.util.stream.IntStream;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/** Product-key memory for one token, in double loops over all slots. */
+final class ProductKeyMemoryOracle {
+
+  private ProductKeyMemoryOracle() {}
+
+  static double[] token(ProductKeyMemory layer, Map<String, INDArray> params, double[] x) {
+    int half = (int) layer.getKeySize() / 2;
+    int n = (int) layer.getSubKeys();
+    double[] query = times(x, params.get("Wq"));
+    double[] read = new double[(int) layer.getValueSize()];
+    for (int head = 0; head < layer.getHeads(); head++) {
+      double[][] halfScores = new double[2][n];
+      for (int side = 0; side < 2; side++) {
+        double[] q = new double[half];
+        System.arraycopy(query, (head * 2 + side) * half, q, 0, half);
+        for (int i = 0; i < n; i++) {
+          halfScores[side][i] = score(layer, params, head, side, i, q);
+        }
+      }
+      double[] scores = new double[n * n];
+      for (int slot = 0; slot < scores.length; slot++) {
+        scores[slot] = halfScores[0][slot / n] + halfScores[1][slot % n];
+      }
+      int[] best =
+          IntStream.range(0, scores.length)
+              .boxed()
+              .sorted((a, b) -> Double.compare(scores[b], scores[a]))
+              .limit(layer.getTopK())
+              .mapToInt(Integer::intValue)
+              .toArray();
+      double sum = 0;
+      for (int slot : best) {
+        sum += Math.exp(scores[slot] - scores[best[0]]);
+      }
+      for (int slot : best) {
+        double weight = Math.exp(scores[slot] - scores[best[0]]) / sum;
+        for (int j = 0; j < read.length; j++) {
+          read[j] += weight * params.get("V").getDouble(slot, j);
+        }
+      }
+    }
+    if (layer.isGate()) {
+      double[] gate = times(x, params.get("Wg"));
+      for (int j = 0; j < read.length; j++) {
+        read[j] *= gate[j] / (1 + Math.exp(-gate[j]));
+      }
+    }
+    return times(read, params.get("Wo"));
+  }
+
+  private static double score(
+      ProductKeyMemory layer, Map<String, INDArray> params, int head, int side, int i, double[] q) {
+    int half = q.length;
+    double[] key = new double[half];
+    for (int d = 0; d < half; d++) {
+      key[d] = params.get("K").getDouble(head, side, i, d);
+    }
+    double score = 0;
+    for (int d = 0; d < half; d++) {
+      double gain = layer.isQueryKeyNorm() ? params.get("g").getDouble(head, side, d) : 1;
+      score += gain * q[d] * key[d];
+    }
+    return layer.isQueryKeyNorm() ? score / (rms(q) * rms(key) * Math.sqrt(half)) : score;
+  }
+
+  private static double rms(double[] values) {
+    double squares = 0;
+    for (double value : values) {
+      squares += value * value;
+    }
+    return Math.sqrt(squares / values.length + 1e-6);
+  }
+
+  private static double[] times(double[] x, INDArray matrix) {
+    double[] out = new double[(int) matrix.size(1)];
+    for (int i = 0; i < x.length; i++) {
+      for (int j = 0; j < out.length; j++) {
+        out[j] += x[i] * matrix.getDouble(i, j);
+      }
+    }
+    return out;
+  }
+}
