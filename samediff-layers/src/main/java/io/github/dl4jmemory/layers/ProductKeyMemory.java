@@ -43,12 +43,13 @@ import org.nd4j.linalg.learning.regularization.Regularization;
  * 1/sqrt(valueSize).
  *
  * <p>In a MultiLayerNetwork or ComputationGraph V has no dense gradient: a step changes the rows
- * that it has read and no other, by lazy Adam (m and v of touched rows only) or SGD, with a learning
- * rate or schedule of its own. V takes no regularisation and no gradient normalisation; both apply
- * to the other parameters. See {@link RowSparseTraining} for the last dense pass.
+ * that it has read and no other, by lazy Adam (m and v of touched rows only) or SGD, with a
+ * learning rate or schedule of its own. V takes no regularisation and no gradient normalisation;
+ * both apply to the other parameters. See {@link RowSparseTraining} for the last dense pass.
  *
  * <p>Cost per token, in multiply-adds: nIn*heads*keySize + heads*subKeys*keySize +
- * heads*topK*valueSize + nIn*valueSize + valueSize*nOut. The number of slots, subKeys², is not in it.
+ * heads*topK*valueSize + nIn*valueSize + valueSize*nOut. The number of slots, subKeys², is not in
+ * it.
  *
  * <p>Source: Lample et al., Large Memory Layers with Product Keys, arXiv 1907.05242, section 3;
  * Berges et al., Memory Layers at Scale, arXiv 2412.09764, equations 1 and 2 (their K and V of n
@@ -223,8 +224,8 @@ public final class ProductKeyMemory extends TokenwiseLayer {
   }
 
   /**
-   * The mathematics above on a SameDiff graph. Features are the last axis of the input, [batch, nIn]
-   * or [batch, time, nIn]; with rnnFormat(NCW) the input is [batch, nIn, time].
+   * The mathematics above on a SameDiff graph. Features are the last axis of the input, [batch,
+   * nIn] or [batch, time, nIn]; with rnnFormat(NCW) the input is [batch, nIn, time].
    *
    * @param sd graph
    * @param x input
@@ -261,13 +262,13 @@ public final class ProductKeyMemory extends TokenwiseLayer {
     }
     SDVariable[] top =
         SDMemory.productKeyTopK(
-            sd, null, query.reshape(-1, heads, keySize), subKeyRows, topK); // {scores, slots}
+            sd, "topK", query.reshape(-1, heads, keySize), subKeyRows, topK); // {scores, slots}
     SDVariable weights = sd.nn.softmax(top[0], 2);
     long bagSize = (long) heads * topK;
     SDVariable y =
         SDMemory.weightedBag(
             sd,
-            null,
+            "read",
             params.get(VALUES),
             top[1].reshape(-1, bagSize),
             weights.reshape(-1, bagSize));

@@ -11,8 +11,8 @@ import org.nd4j.linalg.dataset.MultiDataSet;
 import org.nd4j.linalg.factory.Nd4j;
 
 /**
- * DL4J's numerical gradient check, throwing where DL4J only answers false, and refusing a check that
- * proves nothing: every parameter has to have a gradient that is not zero.
+ * DL4J's numerical gradient check, throwing where DL4J only answers false, and refusing a check
+ * that proves nothing: every parameter has to have a gradient that is not zero.
  */
 final class AssertGradient {
 

@@ -25,13 +25,7 @@ final class Networks {
 
   /** A product-key memory of 121 slots; heads 2, keySize 6, topK 3, valueSize 7, nOut 13. */
   static ProductKeyMemory.Builder memory() {
-    return ProductKeyMemory.builder()
-        .nOut(13)
-        .heads(2)
-        .subKeys(11)
-        .keySize(6)
-        .topK(3)
-        .valueSize(7);
+    return ProductKeyMemory.builder().nOut(13).heads(2).subKeys(11).keySize(6).topK(3).valueSize(7);
   }
 
   static NeuralNetConfiguration.Builder settings(DataType dataType, IUpdater updater) {

@@ -78,7 +78,10 @@ class ProductKeyMemoryForwardTest {
     boolean last = format == RNNFormat.NWC;
     ComputationGraph network =
         Networks.sequenceGraph(
-            Networks.memory().valuesUpdater(new Sgd(1)).build(), format, DataType.FLOAT, new Sgd(1));
+            Networks.memory().valuesUpdater(new Sgd(1)).build(),
+            format,
+            DataType.FLOAT,
+            new Sgd(1));
     INDArray mask = Nd4j.ones(DataType.FLOAT, BATCH, TIME);
     mask.putScalar(new int[] {2, 1}, 0);
     mask.putScalar(new int[] {5, 2}, 0);
@@ -129,10 +132,11 @@ class ProductKeyMemoryForwardTest {
     INDArray keys = network.getLayer(0).getParam("K");
     INDArray x = Nd4j.randn(DataType.FLOAT, 50, Networks.IN);
     INDArray q = x.mmul(network.getLayer(0).getParam("Wq")).reshape('c', 50, 2, 2, 32);
-    INDArray queries = q.div(Transforms.sqrt(q.mul(q).mean(true, 3).add(1e-6))).reshape('c', 50, 2, 64);
-    INDArray subKeys = keys.div(Transforms.sqrt(keys.mul(keys).mean(true, 3).add(1e-6))).div(Math.sqrt(32));
-    INDArray weights =
-        Nd4j.nn.softmax(MemoryOps.productKeyTopK(queries, subKeys, 32).scores(), 2);
+    INDArray queries =
+        q.div(Transforms.sqrt(q.mul(q).mean(true, 3).add(1e-6))).reshape('c', 50, 2, 64);
+    INDArray subKeys =
+        keys.div(Transforms.sqrt(keys.mul(keys).mean(true, 3).add(1e-6))).div(Math.sqrt(32));
+    INDArray weights = Nd4j.nn.softmax(MemoryOps.productKeyTopK(queries, subKeys, 32).scores(), 2);
     double effective = 1 / weights.mul(weights).sum(2).meanNumber().doubleValue();
     assertTrue(effective > 8 && effective < 30, "effective accesses of 32: " + effective);
   }

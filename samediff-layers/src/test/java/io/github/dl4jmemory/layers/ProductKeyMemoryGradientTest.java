@@ -46,7 +46,8 @@ class ProductKeyMemoryGradientTest {
         last
             ? Nd4j.randn(DataType.DOUBLE, batch, time, Networks.OUT)
             : Nd4j.randn(DataType.DOUBLE, batch, Networks.OUT, time);
-    INDArray mask = Nd4j.createFromArray(new double[][] {{1, 1, 1}, {1, 0, 0}, {1, 1, 0}, {1, 1, 1}});
+    INDArray mask =
+        Nd4j.createFromArray(new double[][] {{1, 1, 1}, {1, 0, 0}, {1, 1, 0}, {1, 1, 1}});
     IUpdater values = new NoOp();
     AssertGradient.of(
         Networks.sequenceGraph(
@@ -58,6 +59,7 @@ class ProductKeyMemoryGradientTest {
   private static DataSet data() {
     Nd4j.getRandom().setSeed(23);
     return new DataSet(
-        Nd4j.randn(DataType.DOUBLE, 19, Networks.IN), Nd4j.randn(DataType.DOUBLE, 19, Networks.OUT));
+        Nd4j.randn(DataType.DOUBLE, 19, Networks.IN),
+        Nd4j.randn(DataType.DOUBLE, 19, Networks.OUT));
   }
 }
