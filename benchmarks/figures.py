@@ -1,0 +1,96 @@
+"""The named figures: what each means, what it should reach, and what is run for it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two that run in turn. program: java, torch, or read (the table of the other side, in sequence)."""
+
+    program: str
+    workload: str = ""
+    sizes: tuple = ()
+    kernels: str = "native"
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """value = peer / ours where higher is better, ours / peer where lower is."""
+
+    name: str
+    meaning: str
+    target: float
+    better: str
+    clock: str
+    ours: Side
+    peer: Side
+    same: float = 1.0  # share of the results' elements that must agree before anything is timed
+    multiply_adds: int = 0  # of one iteration of ours; its share of the machine's peak is noted
+
+
+def lookup(name, batch, target):
+    return Figure(
+        name,
+        f"PyTorch's time / ours to find the top 32 of 1M slots by product keys, {batch} token(s), 4 heads",
+        target,
+        "higher",
+        "wall",
+        Side("java", "lookup", (f"batch={batch}",)),
+        Side("torch", "lookup", (f"batch={batch}",)),
+        multiply_adds=batch * 4 * 1024 * 256,
+    )
+
+
+def table_step(optimizer, peer_name, target):
+    return Figure(
+        f"table-step-{optimizer}",
+        f"time of PyTorch with {peer_name} / ours for forward, backward and update of a table, 1M slots of 512,"
+        " 1024 tokens reading 128 distinct slots each",
+        target,
+        "higher",
+        "wall",
+        Side("java", "table-step"),
+        Side("torch", f"table-step-{optimizer}"),
+    )
+
+
+FIGURES = {
+    figure.name: figure
+    for figure in (
+        lookup("lookup-1024", 1024, 4),
+        lookup("lookup-1", 1, 8),
+        Figure(
+            "bag-bandwidth",
+            "bandwidth of the weighted bag, 1024 tokens reading 128 distinct rows of 2 KB each out of 2 GB,"
+            " as a share of the bandwidth of reading the same memory in sequence",
+            0.7,
+            "higher",
+            "wall",
+            Side("java", "bag"),
+            Side("read", label="sequential read in the same process"),
+        ),
+        table_step("adam", "dense Adam", 20),
+        table_step("sparse-adam", "SparseAdam", 3),
+        Figure(
+            "slots-flat",
+            "CPU time of gather and update of 131072 distinct rows of 64 values at 16M slots / at 512K slots",
+            1.3,
+            "lower",
+            "cpu",
+            Side("java", "row-update", ("valueSize=64", "slots=16777216")),
+            Side("java", "row-update", ("valueSize=64", "slots=524288"), label="ours at 512K slots"),
+        ),
+        Figure(
+            "portable-step",
+            "CPU time of the portable kernels / of the native ones for a whole memory step (lookup, bag, both"
+            " gradients, Adam), 1024 tokens, 1M slots of 512",
+            4,
+            "lower",
+            "cpu",
+            Side("java", "memory-step", kernels="portable"),
+            Side("java", "memory-step", label="ours, native kernels"),
+            same=0.99,
+        ),
+    )
+}
