@@ -16,7 +16,8 @@ T *at(jlong address) {
   return reinterpret_cast<T *>(address);
 }
 
-jlong result(int32_t status, int64_t where) { return status == DM_OK ? 0 : jlong(uint64_t(where) << 8 | uint64_t(status)); }
+// `where` by reference: it is read after the kernel, whose call is the other argument, has written it.
+jlong result(int32_t status, const int64_t &where) { return status == DM_OK ? 0 : jlong(uint64_t(where) << 8 | uint64_t(status)); }
 
 }  // namespace
 
