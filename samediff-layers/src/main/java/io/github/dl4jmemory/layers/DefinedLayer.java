@@ -9,6 +9,7 @@ import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.conf.layers.samediff.SDLayerParams;
 import org.deeplearning4j.nn.conf.layers.samediff.SameDiffLayer;
+import org.deeplearning4j.nn.weights.IWeightInit;
 import org.deeplearning4j.optimize.api.TrainingListener;
 import org.nd4j.autodiff.samediff.NameScope;
 import org.nd4j.autodiff.samediff.SDVariable;
@@ -125,6 +126,13 @@ public abstract class DefinedLayer extends SameDiffLayer {
     copy.updater = copyOf(updater);
     copy.biasUpdater = copyOf(biasUpdater);
     return copy;
+  }
+
+  /** Draws a matrix [in, out] as the builder's weightInit says, for all or for this parameter. */
+  final void initializeMatrix(String key, INDArray matrix) {
+    IWeightInit own = paramWeightInit == null ? null : paramWeightInit.get(key);
+    IWeightInit init = own == null ? weightInit.getWeightInitFunction() : own;
+    init.init(matrix.size(0), matrix.size(1), matrix.shape(), 'c', matrix);
   }
 
   static IUpdater copyOf(IUpdater updater) {

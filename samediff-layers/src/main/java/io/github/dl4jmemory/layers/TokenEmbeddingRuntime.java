@@ -1,0 +1,103 @@
+package io.github.dl4jmemory.layers;
+
+import java.util.stream.IntStream;
+import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
+import org.deeplearning4j.nn.gradient.Gradient;
+import org.deeplearning4j.nn.workspace.ArrayType;
+import org.deeplearning4j.nn.workspace.LayerWorkspaceMgr;
+import org.nd4j.common.primitives.Pair;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+
+/** Runtime of {@link TokenEmbedding}. Keeps the ids for backward. */
+final class TokenEmbeddingRuntime extends LayerRuntime<TokenEmbedding> {
+
+  private static final long serialVersionUID = 1L;
+
+  private final transient RowTable table;
+  private transient Tokens tokens;
+
+  TokenEmbeddingRuntime(NeuralNetConfiguration conf, DataType dataType) {
+    super(conf, dataType);
+    table = rowTable(TokenEmbedding.W);
+  }
+
+  /** Ids of the tokens, and which of them count. */
+  private record Tokens(int batch, int time, int[] ids, int[] kept) {
+
+    boolean all() {
+      return kept.length == ids.length;
+    }
+
+    int[] keptIds() {
+      return all() ? ids : IntStream.of(kept).map(i -> ids[i]).toArray();
+    }
+  }
+
+  @Override
+  void forget() {
+    tokens = null;
+  }
+
+  @Override
+  public INDArray activate(boolean training, LayerWorkspaceMgr workspaces) {
+    assertInputSet(false);
+    tokens = read();
+    long nOut = layerConf().getNOut();
+    INDArray out =
+        workspaces.createUninitialized(
+            ArrayType.ACTIVATIONS, dataType, new long[] {tokens.batch, tokens.time, nOut}, 'c');
+    INDArray rows = out.reshape('c', tokens.ids.length, nOut);
+    if (tokens.all()) {
+      Nd4j.pullRows(table.values(), rows, 1, tokens.ids);
+      return out;
+    }
+    rows.assign(0);
+    for (int i : tokens.kept) {
+      rows.getRow(i).assign(table.values().getRow(tokens.ids[i]));
+    }
+    return out;
+  }
+
+  private Tokens read() {
+    boolean lastAxis = input.rank() == 3 && input.size(2) == 1;
+    boolean middleAxis = input.rank() == 3 && input.size(1) == 1;
+    Require.that(
+        (input.rank() == 2 || lastAxis || middleAxis) && input.length() > 0,
+        title(),
+        "input",
+        "token ids [batch, time], [batch, time, 1] or [batch, 1, time]",
+        Require.describe(input),
+        "pass ids, not one-hot vectors");
+    int batch = Math.toIntExact(input.size(0));
+    int time = Math.toIntExact(input.size(input.rank() == 2 || lastAxis ? 1 : 2));
+    boolean[] keep = TokenIds.kept(title(), maskArray, (long) batch * time);
+    int[] ids = TokenIds.read(title(), "input", input, layerConf().getVocabulary(), keep);
+    int[] kept = IntStream.range(0, ids.length).filter(i -> keep == null || keep[i]).toArray();
+    return new Tokens(batch, time, ids, kept);
+  }
+
+  /** {@inheritDoc} Ids have no gradient: the second of the pair is null, as in EmbeddingLayer. */
+  @Override
+  public Pair<Gradient, INDArray> backpropGradient(INDArray epsilon, LayerWorkspaceMgr workspaces) {
+    assertInputSet(true);
+    Tokens read = tokens == null ? read() : tokens;
+    if (read.kept.length == 0) {
+      table.backwardOfNothing();
+    } else {
+      long nOut = layerConf().getNOut();
+      INDArray rows =
+          Reals.contiguous(epsilon.castTo(dataType)).reshape('c', read.ids.length, nOut);
+      INDArray keptRows = read.all() ? rows : Nd4j.pullRows(rows, 1, read.kept, 'c');
+      long[] slots = IntStream.of(read.keptIds()).asLongStream().toArray();
+      table.backward(
+          Nd4j.createFromArray(slots).reshape(slots.length, 1),
+          Nd4j.ones(dataType, slots.length, 1),
+          keptRows,
+          null);
+    }
+    forget();
+    return new Pair<>(gradients(), null);
+  }
+}
