@@ -69,6 +69,15 @@ public final class CausalAttention extends TokenwiseLayer {
   }
 
   /**
+   * Settings at their defaults.
+   *
+   * @return a new builder
+   */
+  public static Builder builder() {
+    return new Builder();
+  }
+
+  /**
    * Heads of the queries.
    *
    * @return heads
@@ -148,7 +157,7 @@ public final class CausalAttention extends TokenwiseLayer {
     long group = heads / keyValueHeads;
     SDVariable scores =
         sd.linalg()
-            .matmul(q, repeated(sd, k, group), false, true)
+            .matmul(q, repeated(sd, k, group).permute(0, 1, 3, 2))
             .mul(1 / Math.sqrt(headSize()))
             .add(forbidden(sd, x, time, mask));
     SDVariable mixed = sd.linalg().matmul(sd.nn().softmax(scores, -1), repeated(sd, v, group));
@@ -244,15 +253,15 @@ public final class CausalAttention extends TokenwiseLayer {
     return Objects.hash(super.hashCode(), heads, keyValueHeads, theta);
   }
 
-  /** Builds a {@link CausalAttention}. */
+  /** Settings of a {@link CausalAttention}; {@link #build} checks them against each other. */
+  @SuppressWarnings("unchecked") // DL4J declares <E extends Layer> E build()
   public static final class Builder extends TokenwiseLayer.Builder<Builder> {
 
     private int heads;
     private int keyValueHeads;
     private double theta = 10000;
 
-    /** A layer whose heads are still to be set; theta 10000. */
-    public Builder() {}
+    private Builder() {}
 
     /**
      * Heads of the queries; {@code nIn / heads}, the size of a head, must be even.
@@ -312,7 +321,7 @@ public final class CausalAttention extends TokenwiseLayer {
      * @throws IllegalArgumentException if heads was not set or keyValueHeads does not divide it
      */
     @Override
-    @SuppressWarnings("unchecked")
+
     public CausalAttention build() {
       Require.positive(heads, layerTitle(), "heads", "call heads(...)");
       Require.that(

@@ -22,8 +22,8 @@ final class GraphShapes {
             .map(
                 size ->
                     size instanceof SDVariable variable
-                        ? variable.castTo(DataType.LONG)
-                        : sd.constant((Long) size).castTo(DataType.LONG))
+                        ? variable.castTo(DataType.INT64)
+                        : sd.constant((Long) size).castTo(DataType.INT64))
             .toArray(SDVariable[]::new);
     return sd.reshape(x, sd.stack(0, parts));
   }

@@ -38,7 +38,8 @@ abstract class LayerRuntime<C extends AbstractSameDiffLayer> extends AbstractLay
   private Map<String, INDArray> gradientTable;
   private transient RowTable table;
   private transient TrainingConfig tableConfig;
-  private int miniBatchSize = 1;
+  private int miniBatchSize; // as MultiLayerNetwork says; a ComputationGraph says nothing: 0
+  private int inputExamples = 1;
 
   LayerRuntime(NeuralNetConfiguration conf, DataType dataType) {
     super(conf, dataType);
@@ -74,7 +75,7 @@ abstract class LayerRuntime<C extends AbstractSameDiffLayer> extends AbstractLay
   }
 
   private double minibatchGradientScale() {
-    return conf.isMiniBatch() ? 1.0 / miniBatchSize : 1.0;
+    return conf.isMiniBatch() ? 1.0 / getInputMiniBatchSize() : 1.0;
   }
 
   private boolean rowSparse() {
@@ -104,7 +105,7 @@ abstract class LayerRuntime<C extends AbstractSameDiffLayer> extends AbstractLay
 
   @Override
   public final int getInputMiniBatchSize() {
-    return miniBatchSize;
+    return miniBatchSize > 0 ? miniBatchSize : inputExamples;
   }
 
   // --------------------------------------------------------------------- parameters and gradients
@@ -118,7 +119,7 @@ abstract class LayerRuntime<C extends AbstractSameDiffLayer> extends AbstractLay
   final Gradient gradients() {
     if (rowSparse()) {
       GradientScaling.apply(
-          layerConf(), gradientTable, table.key(), conf.isMiniBatch() ? miniBatchSize : 1);
+          layerConf(), gradientTable, table.key(), conf.isMiniBatch() ? getInputMiniBatchSize() : 1);
     }
     Gradient all = new DefaultGradient();
     gradientTable.forEach(all::setGradientFor);
@@ -231,6 +232,7 @@ abstract class LayerRuntime<C extends AbstractSameDiffLayer> extends AbstractLay
   @Override
   public final void setInput(
       INDArray input, org.deeplearning4j.nn.workspace.LayerWorkspaceMgr workspaces) {
+    inputExamples = Math.toIntExact(input.size(0));
     forget();
     super.setInput(input, workspaces);
   }

@@ -56,6 +56,15 @@ public final class NextTokenOutput extends TokenwiseLayer {
   }
 
   /**
+   * Settings at their defaults.
+   *
+   * @return a new builder
+   */
+  public static Builder builder() {
+    return new Builder();
+  }
+
+  /**
    * Number of token ids.
    *
    * @return vocabulary, the same as nOut
@@ -170,13 +179,13 @@ public final class NextTokenOutput extends TokenwiseLayer {
     return new NextTokenOutputRuntime<>(conf, dataType, Reals.of(dataType));
   }
 
-  /** Builds a {@link NextTokenOutput}. */
+  /** Settings of a {@link NextTokenOutput}; {@link #build} checks them against each other. */
+  @SuppressWarnings("unchecked") // DL4J declares <E extends Layer> E build()
   public static final class Builder extends TokenwiseLayer.Builder<Builder> {
 
     private boolean vocabularySet;
 
-    /** A layer whose vocabulary is still to be set. */
-    public Builder() {}
+    private Builder() {}
 
     /**
      * Number of token ids; the same as nOut.
@@ -220,7 +229,7 @@ public final class NextTokenOutput extends TokenwiseLayer {
      * @throws IllegalArgumentException if vocabulary was not set
      */
     @Override
-    @SuppressWarnings("unchecked")
+
     public NextTokenOutput build() {
       Require.that(
           vocabularySet,

@@ -41,6 +41,15 @@ public final class RmsNorm extends TokenwiseLayer {
   }
 
   /**
+   * Settings at their defaults.
+   *
+   * @return a new builder
+   */
+  public static Builder builder() {
+    return new Builder();
+  }
+
+  /**
    * Added to the mean square.
    *
    * @return epsilon
@@ -97,13 +106,13 @@ public final class RmsNorm extends TokenwiseLayer {
     return Objects.hash(super.hashCode(), epsilon);
   }
 
-  /** Builds a {@link RmsNorm}. */
+  /** Settings of a {@link RmsNorm}; {@link #build} checks them against each other. */
+  @SuppressWarnings("unchecked") // DL4J declares <E extends Layer> E build()
   public static final class Builder extends TokenwiseLayer.Builder<Builder> {
 
     private double epsilon = 1e-5;
 
-    /** A layer with epsilon 1e-5. */
-    public Builder() {}
+    private Builder() {}
 
     /**
      * Added to the mean square; default 1e-5.
@@ -130,7 +139,7 @@ public final class RmsNorm extends TokenwiseLayer {
     }
 
     @Override
-    @SuppressWarnings("unchecked")
+
     public RmsNorm build() {
       return new RmsNorm(this);
     }

@@ -45,6 +45,15 @@ public final class SwiGlu extends TokenwiseLayer {
   }
 
   /**
+   * Settings at their defaults.
+   *
+   * @return a new builder
+   */
+  public static Builder builder() {
+    return new Builder();
+  }
+
+  /**
    * Features of the hidden layer.
    *
    * @return hidden size
@@ -92,13 +101,13 @@ public final class SwiGlu extends TokenwiseLayer {
     return Objects.hash(super.hashCode(), hiddenSize);
   }
 
-  /** Builds a {@link SwiGlu}. */
+  /** Settings of a {@link SwiGlu}; {@link #build} checks them against each other. */
+  @SuppressWarnings("unchecked") // DL4J declares <E extends Layer> E build()
   public static final class Builder extends TokenwiseLayer.Builder<Builder> {
 
     private long hiddenSize;
 
-    /** A layer whose hidden size is still to be set. */
-    public Builder() {}
+    private Builder() {}
 
     /**
      * Features of the hidden layer; 8/3 of nIn gives the cost of a plain feed-forward block of 4
@@ -125,7 +134,7 @@ public final class SwiGlu extends TokenwiseLayer {
      * @throws IllegalArgumentException if hiddenSize was not set
      */
     @Override
-    @SuppressWarnings("unchecked")
+
     public SwiGlu build() {
       Require.positive(hiddenSize, layerTitle(), "hiddenSize", "call hiddenSize(...)");
       return new SwiGlu(this);

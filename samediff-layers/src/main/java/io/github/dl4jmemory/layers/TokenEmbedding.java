@@ -47,6 +47,15 @@ public final class TokenEmbedding extends DefinedLayer {
   }
 
   /**
+   * Settings at their defaults.
+   *
+   * @return a new builder
+   */
+  public static Builder builder() {
+    return new Builder();
+  }
+
+  /**
    * Rows of the table.
    *
    * @return vocabulary
@@ -92,7 +101,7 @@ public final class TokenEmbedding extends DefinedLayer {
   public SDVariable defineLayer(
       SameDiff sd, SDVariable input, Map<String, SDVariable> parameters, SDVariable mask) {
     SDVariable table = parameters.get(W);
-    SDVariable slots = sd.reshape(input.castTo(DataType.LONG), -1, 1);
+    SDVariable slots = sd.reshape(input.castTo(DataType.INT64), -1, 1);
     SDVariable ones = sd.onesLike(slots).castTo(table.dataType());
     SDVariable rows = SDMemory.weightedBag(sd, input.name() + "_rows", table, slots, ones);
     SDVariable perExample = GraphShapes.reshape(sd, input, sd.sizeAt(input, 0), -1L);
@@ -118,7 +127,8 @@ public final class TokenEmbedding extends DefinedLayer {
     return Objects.hash(super.hashCode(), vocabulary, nOut);
   }
 
-  /** Builds a {@link TokenEmbedding}. */
+  /** Settings of a {@link TokenEmbedding}; {@link #build} checks them against each other. */
+  @SuppressWarnings("unchecked") // DL4J declares <E extends Layer> E build()
   public static final class Builder
       extends org.deeplearning4j.nn.conf.layers.samediff.SameDiffLayer.Builder<Builder> {
 
@@ -127,8 +137,7 @@ public final class TokenEmbedding extends DefinedLayer {
     private long vocabulary;
     private long nOut;
 
-    /** A layer whose sizes are still to be set. */
-    public Builder() {}
+    private Builder() {}
 
     /**
      * Number of token ids.
@@ -162,7 +171,7 @@ public final class TokenEmbedding extends DefinedLayer {
      * @throws IllegalArgumentException if vocabulary or nOut was not set
      */
     @Override
-    @SuppressWarnings("unchecked")
+
     public TokenEmbedding build() {
       Require.positive(vocabulary, TITLE, "vocabulary", "call vocabulary(...)");
       Require.positive(nOut, TITLE, "nOut", "call nOut(...)");

@@ -22,8 +22,8 @@ final class TokenIds {
     Require.that(
         type == DataType.FLOAT
             || type == DataType.DOUBLE
-            || type == DataType.INT
-            || type == DataType.LONG,
+            || type == DataType.INT32
+            || type == DataType.INT64,
         layer,
         parameter,
         "token ids as FLOAT, DOUBLE, INT or LONG",
@@ -35,7 +35,7 @@ final class TokenIds {
         parameter,
         "INT or LONG ids for a vocabulary of more than 2^24, where FLOAT is not exact",
         Require.describe(ids),
-        "pass castTo(DataType.INT) made from exact ids");
+        "pass castTo(DataType.INT32) made from exact ids");
     double[] values = ids.castTo(DataType.DOUBLE).dup('c').data().asDouble();
     int[] read = new int[values.length];
     for (int i = 0; i < read.length; i++) {
