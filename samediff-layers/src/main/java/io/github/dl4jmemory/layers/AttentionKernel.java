@@ -9,8 +9,8 @@ import java.util.stream.IntStream;
  * out_i = sum over j &lt;= i of p_ij v_j,   p_i = softmax over kept j &lt;= i of (q_i . k_j / sqrt(headSize))
  * </pre>
  *
- * Queries and outputs are rows [batch * time, heads * headSize], keys and values rows [batch * time,
- * keyValueHeads * headSize]; head h reads key-value head {@code h * keyValueHeads / heads}. A
+ * Queries and outputs are rows [batch * time, heads * headSize], keys and values rows [batch *
+ * time, keyValueHeads * headSize]; head h reads key-value head {@code h * keyValueHeads / heads}. A
  * position that {@code keep} marks false is no key, and its output is zero.
  *
  * <p>Forward leaves log sum exp of every score row, so that backward can compute the probabilities
@@ -56,7 +56,8 @@ final class AttentionKernel<A> {
         reals.fill(out, row, row + headSize, 0);
         if (keep == null || keep[b * time + i]) {
           double logSum =
-              attend(q, row, keys, 0, time, v, keysAt, keyWidth, keep, b * time, i + 1, scores, out);
+              attend(
+                  q, row, keys, 0, time, v, keysAt, keyWidth, keep, b * time, i + 1, scores, out);
           reals.set(logSums, (b * heads + head) * time + i, logSum);
         }
       }
@@ -109,17 +110,7 @@ final class AttentionKernel<A> {
 
   /** Sets dq, dk and dv from the gradient of out and what {@link #forward} left in logSums. */
   void backward(
-      int batch,
-      int time,
-      A q,
-      A k,
-      A v,
-      boolean[] keep,
-      A logSums,
-      A dout,
-      A dq,
-      A dk,
-      A dv) {
+      int batch, int time, A q, A k, A v, boolean[] keep, A logSums, A dout, A dq, A dk, A dv) {
     IntStream.range(0, batch * groups)
         .parallel()
         .forEach(

@@ -12,8 +12,8 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
 /**
- * Causal multi-head self-attention with rotary positions, no biases. For every head, with
- * {@code q = rotary(x Wq)}, {@code k = rotary(x Wk)}, {@code v = x Wv}:
+ * Causal multi-head self-attention with rotary positions, no biases. For every head, with {@code q
+ * = rotary(x Wq)}, {@code k = rotary(x Wk)}, {@code v = x Wv}:
  *
  * <pre>
  * out_i = (concat over heads of sum over j &lt;= i of softmax_j(q_i . k_j / sqrt(headSize)) v_j) Wo
@@ -174,8 +174,7 @@ public final class CausalAttention extends TokenwiseLayer {
   private SDVariable split(SameDiff sd, SDVariable x, SDVariable w, int parts) {
     SDVariable rows = sd.reshape(x, -1, getNIn()).mmul(w);
     long headSize = headSize();
-    return GraphShapes.reshape(
-            sd, rows, sd.sizeAt(x, 0), sd.sizeAt(x, 1), (long) parts, headSize)
+    return GraphShapes.reshape(sd, rows, sd.sizeAt(x, 0), sd.sizeAt(x, 1), (long) parts, headSize)
         .permute(0, 2, 1, 3);
   }
 
@@ -203,8 +202,7 @@ public final class CausalAttention extends TokenwiseLayer {
     SDVariable sin = sd.math().sin(angle);
     SDVariable first = onAxis(sd, x, 3, 0, half);
     SDVariable second = onAxis(sd, x, 3, half, 2L * half);
-    return sd.concat(
-        3, first.mul(cos).sub(second.mul(sin)), second.mul(cos).add(first.mul(sin)));
+    return sd.concat(3, first.mul(cos).sub(second.mul(sin)), second.mul(cos).add(first.mul(sin)));
   }
 
   private static SDVariable onAxis(SameDiff sd, SDVariable x, int axis, long from, long to) {
@@ -321,7 +319,6 @@ public final class CausalAttention extends TokenwiseLayer {
      * @throws IllegalArgumentException if heads was not set or keyValueHeads does not divide it
      */
     @Override
-
     public CausalAttention build() {
       Require.positive(heads, layerTitle(), "heads", "call heads(...)");
       Require.that(

@@ -89,7 +89,8 @@ final class CausalAttentionRuntime<A> extends LayerRuntime<CausalAttention>
     k = reals.atLeast(k, steps.tokens() * keyWidth);
     v = reals.atLeast(v, steps.tokens() * keyWidth);
     mixed = reals.atLeast(mixed, steps.tokens() * width);
-    reals.read(gemm(steps.x, getParam(CausalAttention.WQ), matrix(steps, width), false, false, 1, 0), q);
+    reals.read(
+        gemm(steps.x, getParam(CausalAttention.WQ), matrix(steps, width), false, false, 1, 0), q);
     INDArray keys = matrix(steps, keyWidth);
     reals.read(gemm(steps.x, getParam(CausalAttention.WK), keys, false, false, 1, 0), k);
     reals.read(gemm(steps.x, getParam(CausalAttention.WV), keys, false, false, 1, 0), v);
@@ -131,7 +132,9 @@ final class CausalAttentionRuntime<A> extends LayerRuntime<CausalAttention>
     forget();
     INDArray inputGradient =
         steps.place(
-            ArrayType.ACTIVATION_GRAD, workspaces, out -> parameterGradients(steps, dq, dk, dv, out));
+            ArrayType.ACTIVATION_GRAD,
+            workspaces,
+            out -> parameterGradients(steps, dq, dk, dv, out));
     return new Pair<>(gradients(), backpropDropOutIfPresent(inputGradient));
   }
 
@@ -197,8 +200,7 @@ final class CausalAttentionRuntime<A> extends LayerRuntime<CausalAttention>
     }
 
     /** An array of the input's shape in a workspace, whose rows the action assigns. */
-    INDArray place(
-        ArrayType type, LayerWorkspaceMgr workspaces, Consumer<INDArray> action) {
+    INDArray place(ArrayType type, LayerWorkspaceMgr workspaces, Consumer<INDArray> action) {
       INDArray out = workspaces.createUninitialized(type, dataType, layout.shapeWith(width), 'c');
       if (layout.isDirect()) {
         action.accept(layout.view(out, width));
@@ -283,7 +285,8 @@ final class CausalAttentionRuntime<A> extends LayerRuntime<CausalAttention>
     cache = null;
   }
 
-  // ------------------------------------------------ truncated backpropagation through time: refused
+  // ------------------------------------------------ truncated backpropagation through time:
+  // refused
 
   private UnsupportedOperationException noTruncatedBackpropagation() {
     return new UnsupportedOperationException(

@@ -188,7 +188,14 @@ final class DoubleReals extends Reals<double[]> {
 
   @Override
   void rmsNorm(
-      double[] x, double[] gain, double epsilon, double[] y, double[] inverse, int from, int to, int n) {
+      double[] x,
+      double[] gain,
+      double epsilon,
+      double[] y,
+      double[] inverse,
+      int from,
+      int to,
+      int n) {
     for (int row = from; row < to; row++) {
       int at = row * n;
       double inv = (1 / Math.sqrt(dot(x, at, x, at, n) / n + epsilon));

@@ -188,7 +188,14 @@ final class FloatReals extends Reals<float[]> {
 
   @Override
   void rmsNorm(
-      float[] x, float[] gain, double epsilon, float[] y, float[] inverse, int from, int to, int n) {
+      float[] x,
+      float[] gain,
+      double epsilon,
+      float[] y,
+      float[] inverse,
+      int from,
+      int to,
+      int n) {
     for (int row = from; row < to; row++) {
       int at = row * n;
       float inv = (float) (1 / Math.sqrt(dot(x, at, x, at, n) / n + epsilon));

@@ -119,7 +119,10 @@ abstract class LayerRuntime<C extends AbstractSameDiffLayer> extends AbstractLay
   final Gradient gradients() {
     if (rowSparse()) {
       GradientScaling.apply(
-          layerConf(), gradientTable, table.key(), conf.isMiniBatch() ? getInputMiniBatchSize() : 1);
+          layerConf(),
+          gradientTable,
+          table.key(),
+          conf.isMiniBatch() ? getInputMiniBatchSize() : 1);
     }
     Gradient all = new DefaultGradient();
     gradientTable.forEach(all::setGradientFor);

@@ -168,8 +168,7 @@ public final class NextTokenOutput extends TokenwiseLayer {
       SameDiff sd, SDVariable input, Map<String, SDVariable> parameters, SDVariable mask) {
     boolean turn = getRnnFormat() == RNNFormat.NCW && GraphShapes.isSequence(input);
     SDVariable x = turn ? input.permute(0, 2, 1) : input;
-    SDVariable logits =
-        GraphShapes.project(sd, x, parameters.get(W), getNIn(), getVocabulary());
+    SDVariable logits = GraphShapes.project(sd, x, parameters.get(W), getNIn(), getVocabulary());
     SDVariable p = sd.nn().softmax(logits, -1);
     return turn ? p.permute(0, 2, 1) : p;
   }
@@ -229,7 +228,6 @@ public final class NextTokenOutput extends TokenwiseLayer {
      * @throws IllegalArgumentException if vocabulary was not set
      */
     @Override
-
     public NextTokenOutput build() {
       Require.that(
           vocabularySet,

@@ -236,9 +236,7 @@ final class NextTokenOutputRuntime<A> extends LayerRuntime<NextTokenOutput>
 
   private void eachRow(int from, int to, Row action) {
     int vocabulary = Math.toIntExact(layerConf().getVocabulary());
-    IntStream.range(from, to)
-        .parallel()
-        .forEach(row -> action.run(row, (row - from) * vocabulary));
+    IntStream.range(from, to).parallel().forEach(row -> action.run(row, (row - from) * vocabulary));
   }
 
   private static INDArray part(INDArray rows, int from, int to) {
@@ -284,7 +282,8 @@ final class NextTokenOutputRuntime<A> extends LayerRuntime<NextTokenOutput>
         "pass ids, not one-hot vectors");
     boolean[] keep = TokenIds.kept(title(), maskArray, tokens);
     int[] ids = TokenIds.read(title(), "labels", labels, layerConf().getVocabulary(), keep);
-    long counted = keep == null ? tokens : IntStream.range(0, ids.length).filter(i -> keep[i]).count();
+    long counted =
+        keep == null ? tokens : IntStream.range(0, ids.length).filter(i -> keep[i]).count();
     return new Targets(ids, keep, counted);
   }
 

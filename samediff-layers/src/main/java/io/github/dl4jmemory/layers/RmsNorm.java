@@ -139,7 +139,6 @@ public final class RmsNorm extends TokenwiseLayer {
     }
 
     @Override
-
     public RmsNorm build() {
       return new RmsNorm(this);
     }

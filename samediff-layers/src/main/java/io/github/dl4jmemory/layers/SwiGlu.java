@@ -134,7 +134,6 @@ public final class SwiGlu extends TokenwiseLayer {
      * @throws IllegalArgumentException if hiddenSize was not set
      */
     @Override
-
     public SwiGlu build() {
       Require.positive(hiddenSize, layerTitle(), "hiddenSize", "call hiddenSize(...)");
       return new SwiGlu(this);

@@ -11,7 +11,6 @@ import org.nd4j.autodiff.samediff.SDVariable;
 import org.nd4j.autodiff.samediff.SameDiff;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
-import org.nd4j.linalg.factory.Nd4j;
 
 /**
  * Rows of a table, one for each token id: {@code out[batch, time] = W[ids[batch, time]]}.
@@ -171,7 +170,6 @@ public final class TokenEmbedding extends DefinedLayer {
      * @throws IllegalArgumentException if vocabulary or nOut was not set
      */
     @Override
-
     public TokenEmbedding build() {
       Require.positive(vocabulary, TITLE, "vocabulary", "call vocabulary(...)");
       Require.positive(nOut, TITLE, "nOut", "call nOut(...)");

@@ -63,7 +63,8 @@ class DecoderTest {
 
   @Test
   void learnsATextAndGeneratesItStepByStep() {
-    ComputationGraph network = new Decoders(11, 32, 48, 4, 2, 2).graph(DataType.FLOAT, new Adam(1e-2));
+    ComputationGraph network =
+        new Decoders(11, 32, 48, 4, 2, 2).graph(DataType.FLOAT, new Adam(1e-2));
     MultiDataSet data = text(DataType.FLOAT, 1, TEXT.length - 1);
     double before = network.score(data);
     for (int i = 0; i < 60; i++) {

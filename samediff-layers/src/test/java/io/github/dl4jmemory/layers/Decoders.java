@@ -48,7 +48,8 @@ record Decoders(long vocabulary, int model, int hidden, int heads, int keyValueH
             "sum-a" + i, new ElementWiseVertex(ElementWiseVertex.Op.Add), in, "attention" + i)
         .addLayer("norm-b" + i, RmsNorm.builder().build(), "sum-a" + i)
         .addLayer("glu" + i, SwiGlu.builder().hiddenSize(hidden).build(), "norm-b" + i)
-        .addVertex("sum-b" + i, new ElementWiseVertex(ElementWiseVertex.Op.Add), "sum-a" + i, "glu" + i);
+        .addVertex(
+            "sum-b" + i, new ElementWiseVertex(ElementWiseVertex.Op.Add), "sum-a" + i, "glu" + i);
     return "sum-b" + i;
   }
 }
