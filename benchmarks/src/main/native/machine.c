@@ -22,7 +22,7 @@ JNIEXPORT jdouble JNICALL Java_io_github_dl4jmemory_bench_Machine_readBandwidth(
 }
 
 typedef float lanes __attribute__((vector_size(64)));
-enum { CHAINS = 12, ROUNDS = 20000000 };
+enum { CHAINS = 12, ROUNDS = 10000000 };
 
 JNIEXPORT jdouble JNICALL Java_io_github_dl4jmemory_bench_Machine_peakFlops(JNIEnv *env, jclass type, jint threads) {
   (void)env;
