@@ -1,7 +1,8 @@
 // Half scores u[i] = <q, K[i]>, i < n, for one half of one head.
 //
 // Ladder: 1. dot products, keys streamed once, `kLanes` keys at a time (few queries: bound by reading the keys);
-//         2. blocked GEMM: keys packed into panels of 2 vectors, 6 queries x 2 vectors of scores held in 12 registers.
+//         2. blocked GEMM: 6 queries x 2 vectors of scores held in 12 registers; keys are transposed panel by panel into L1
+//            by every block of queries (4 % of the work at 78 queries; a packed copy of all keys cost more in page faults).
 // Floors: 1. reads n*length values; 2. batch*n*length multiply-adds. Scores: assigned.
 #pragma once
 #include "simd.h"
@@ -10,6 +11,7 @@ namespace dm {
 namespace DM_TIER {
 
 constexpr int kTileRows = 6;
+constexpr int64_t kAheadBytes = 8192;  // of keys, between a prefetch and its use
 template <class T>
 constexpr int kTileColumns = 2 * kLanes<T>;
 
@@ -24,11 +26,15 @@ void scores_streaming(const T *keys, int64_t n, int64_t length, const T *query, 
   int64_t i = 0;
   for (; i + lanes <= n; i += lanes) {
     const T *block = keys + i * length;
+    const char *ahead = reinterpret_cast<const char *>(block) + kAheadBytes;
     for (int64_t b = 0; b < batch; b++) {
       const T *q = query + b * queryStride;
       Vec<T> partial[lanes] = {};
       for (int64_t c = 0; c < whole; c += lanes) {
         const Vec<T> x = load(q + c);
+        if (b == 0) {  // the same stretch of the keys, further on
+          for (int line = 0; line < kVectorBytes * lanes / 64; line++) __builtin_prefetch(ahead + c * int(sizeof(T)) * lanes + line * 64);
+        }
 #pragma GCC unroll 8
         for (int j = 0; j < lanes; j++) partial[j] += load(block + j * length + c) * x;
       }
@@ -50,16 +56,24 @@ void scores_streaming(const T *keys, int64_t n, int64_t length, const T *query, 
 
 // ---- many queries ---------------------------------------------------------------------------------------------------
 
-// Keys [n, length] -> panels [ceil(n / columns)][length][columns], zeros past n. Packs panels [from, to).
+// A panel: kTileColumns keys, `depth` values of each from column c on, as [depth][kTileColumns]; zeros past n.
 template <class T>
-void pack_keys(const T *keys, int64_t n, int64_t length, int64_t from, int64_t to, T *panels) {
-  constexpr int columns = kTileColumns<T>;
-  for (int64_t p = from; p < to; p++) {
-    T *panel = panels + p * length * columns;
-    for (int j = 0; j < columns; j++) {
-      const int64_t key = p * columns + j;
-      for (int64_t c = 0; c < length; c++) panel[c * columns + j] = key < n ? keys[key * length + c] : T(0);
+void pack_panel(const T *keys, int64_t n, int64_t length, int64_t firstKey, int64_t c, int64_t depth, T *panel) {
+  constexpr int columns = kTileColumns<T>, lanes = kLanes<T>;
+  const T *from = keys + firstKey * length + c;
+  int64_t d = 0;
+  if (firstKey + columns <= n) {
+    for (; d + lanes <= depth; d += lanes) {
+      for (int side = 0; side < columns; side += lanes) {
+        Vec<T> square[lanes];
+        for (int j = 0; j < lanes; j++) square[j] = load(from + (side + j) * length + d);
+        transpose(square);
+        for (int j = 0; j < lanes; j++) store(panel + (d + j) * columns + side, square[j]);
+      }
     }
+  }
+  for (; d < depth; d++) {
+    for (int j = 0; j < columns; j++) panel[d * columns + j] = firstKey + j < n ? from[j * length + d] : T(0);
   }
 }
 
@@ -100,17 +114,18 @@ DM_INLINE void score_tile(const T *tile, const T *panel, int64_t length, T *scor
   }
 }
 
-// scores[r*stride + i] for all rows of `tiles` and all panels; stride and rows cover whole tiles and panels.
+constexpr int64_t kDepth = 256;  // a panel of 256 x 2 vectors stays in L1
+
+// scores[r*stride + i] for all rows of `tiles`; stride and rows cover whole tiles and panels. panel: scratch for one panel.
 template <class T>
-void scores_blocked(const T *tiles, int64_t rows, const T *panels, int64_t n, int64_t length, T *scores, int64_t stride) {
-  constexpr int64_t depth = 256;  // a panel slice of 256 x 2 vectors stays in L1
-  const int64_t panelCount = (n + kTileColumns<T> - 1) / kTileColumns<T>;
-  for (int64_t c = 0; c < length; c += depth) {
-    for (int64_t p = 0; p < panelCount; p++) {
-      const T *panel = panels + (p * length + c) * kTileColumns<T>;
+void scores_blocked(const T *tiles, int64_t rows, const T *keys, int64_t n, int64_t length, T *panel, T *scores,
+                    int64_t stride) {
+  for (int64_t c = 0; c < length; c += kDepth) {
+    const int64_t depth = least(kDepth, length - c);
+    for (int64_t key = 0; key < n; key += kTileColumns<T>) {
+      pack_panel(keys, n, length, key, c, depth, panel);
       for (int64_t r = 0; r < rows; r += kTileRows) {
-        score_tile(tiles + r * length + c * kTileRows, panel, least(depth, length - c), scores + r * stride + p * kTileColumns<T>,
-                   stride, c > 0);
+        score_tile(tiles + r * length + c * kTileRows, panel, depth, scores + r * stride + key, stride, c > 0);
       }
     }
   }

@@ -52,7 +52,7 @@ struct Lookup {
 
   int32_t run(int64_t *where) {
     if (batch * heads == 0) return DM_OK;
-    const bool done = batch < 12 ? streaming() : blocked();
+    const bool done = batch < kTileRows ? streaming() : blocked();
     if (!done) return DM_NO_MEMORY;
     return nan_status(firstNan, where);
   }
@@ -116,47 +116,37 @@ struct Lookup {
     return Scratch::bytes<T>(batch * row_stride()) + Selector<T>::scratch_bytes(n, topK);
   }
 
-  // Many queries: tasks (head, block of queries); the scores of a block take up at most about a third of L2.
+  // Many queries: tasks (head, block of queries). The scores of a block take up about a third of L2, and there are at least
+  // as many tasks as threads. The sums of a query do not depend on the block that it is in.
   int64_t block_rows() const {
-    const int64_t fit = (320 << 10) / (row_stride() * int64_t(sizeof(T))) / kTileRows * kTileRows;
-    return least(most(fit, int64_t(kTileRows)), int64_t(96));
+    const int64_t fit = (320 << 10) / (row_stride() * int64_t(sizeof(T))), share = (batch * heads + threads - 1) / threads;
+    return (least(most(least(fit, share), int64_t(1)), int64_t(96)) + kTileRows - 1) / kTileRows * kTileRows;
   }
 
   bool blocked() {
-    const int64_t panelCount = (n + kTileColumns<T> - 1) / kTileColumns<T>, panelSize = length() * kTileColumns<T>;
     const int64_t blocks = (batch + block_rows() - 1) / block_rows(), each = scratch_blocked();
     Scratch scratch;
-    if (!scratch.allocate(Scratch::bytes<T>(heads * 2 * panelCount * panelSize) + threads * each)) return false;
-    T *panels = scratch.take<T>(heads * 2 * panelCount * panelSize);
+    if (!scratch.allocate(threads * each)) return false;
     char *rest = scratch.take<char>(threads * each);
-#pragma omp parallel num_threads(threads)
-    {
+#pragma omp parallel for num_threads(threads) schedule(dynamic)
+    for (int64_t task = 0; task < heads * blocks; task++) {
       Scratch own;
       own.borrow(rest + omp_get_thread_num() * each);
-#pragma omp for schedule(static)
-      for (int64_t p = 0; p < heads * 2 * panelCount; p++) {
-        const int64_t part = p / panelCount, at = p % panelCount;
-        pack_keys(subKeys + part * n * length(), n, length(), at, at + 1, panels + part * panelCount * panelSize);
-      }
-#pragma omp for schedule(dynamic)
-      for (int64_t task = 0; task < heads * blocks; task++) {
-        Scratch fresh;
-        fresh.borrow(rest + omp_get_thread_num() * each);
-        block(fresh, task / blocks, task % blocks * block_rows(), panels + task / blocks * 2 * panelCount * panelSize,
-              panelCount * panelSize);
-      }
+      block(own, task / blocks, task % blocks * block_rows());
     }
     return true;
   }
 
   int64_t scratch_blocked() const {
     const int64_t rows = block_rows();
-    return Scratch::bytes<T>(rows * length()) + Scratch::bytes<T>(rows * row_stride()) + 2 * Scratch::bytes<T>(rows * topK) +
+    return Scratch::bytes<T>(kDepth * kTileColumns<T>) + Scratch::bytes<T>(rows * length()) +
+           Scratch::bytes<T>(rows * row_stride()) + 2 * Scratch::bytes<T>(rows * topK) +
            2 * Scratch::bytes<uint32_t>(rows * topK) + Scratch::bytes<char>(rows) + Selector<T>::scratch_bytes(n, topK);
   }
 
-  void block(Scratch &own, int64_t head, int64_t from, const T *panels, int64_t panelsOfHalf) {
+  void block(Scratch &own, int64_t head, int64_t from) {
     const int64_t rows = least(block_rows(), batch - from), tileRows = (rows + kTileRows - 1) / kTileRows * kTileRows;
+    T *panel = own.take<T>(kDepth * kTileColumns<T>);
     T *tiles = own.take<T>(block_rows() * length());
     T *rowScores = own.take<T>(block_rows() * row_stride());
     T *values[2] = {own.take<T>(block_rows() * topK), own.take<T>(block_rows() * topK)};
@@ -167,7 +157,7 @@ struct Lookup {
     selector.take(own, n, topK);
     for (int half = 0; half < 2; half++) {
       pack_queries(query_half(from, head, half), heads * keySize, rows, length(), tiles);
-      scores_blocked(tiles, tileRows, panels + half * panelsOfHalf, n, length(), rowScores, row_stride());
+      scores_blocked(tiles, tileRows, keys(head, half), n, length(), panel, rowScores, row_stride());
       for (int64_t r = 0; r < rows; r++) {
         pad(rowScores + r * row_stride());
         if (!selector.half(rowScores + r * row_stride(), n, values[half] + r * topK, indices[half] + r * topK)) nan[r] = 1;

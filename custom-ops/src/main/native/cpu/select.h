@@ -71,9 +71,22 @@ inline int64_t rank_pairs(int64_t k) {
   return pairs;
 }
 
+// The integer that a comparison of T yields in each lane.
+template <class T>
+struct LaneOf;
+template <>
+struct LaneOf<float> {
+  typedef int32_t type;
+};
+template <>
+struct LaneOf<double> {
+  typedef int64_t type;
+};
+
 template <class T>
 class Selector {
   typedef typename KeyOf<T>::type Key;
+  typedef typename LaneOf<T>::type Lane;
 
  public:
   static int64_t scratch_bytes(int64_t n, int64_t k) {
@@ -106,17 +119,21 @@ class Selector {
   }
 
   // Best k of all n*n sums, from the two sorted halves. False: a sum is NaN (infinities of both signs meet).
-  bool merge(const T *values1, const uint32_t *indices1, const T *values2, const uint32_t *indices2, int64_t n, T *scores,
-             int64_t *slots) {
+  bool merge(const T *__restrict values1, const uint32_t *__restrict indices1, const T *__restrict values2,
+             const uint32_t *__restrict indices2, int64_t n, T *scores, int64_t *slots) {
+    // Rank pairs by their smaller rank d: (d, d..k/d) and (d+1..k/d, d). Few long loops instead of k short ones.
     int64_t c = 0;
-    for (int64_t p = 0; p < k_; p++) {
-      const uint32_t slot = indices1[p] * uint32_t(n);  // n <= 65536: every slot is below 2^32
-      const int64_t ranks = k_ / (p + 1);
-      for (int64_t q = 0; q < ranks; q++) {
-        pairSums_[c + q] = values1[p] + values2[q];
-        pairSlots_[c + q] = slot + indices2[q];
+    for (int64_t d = 0; (d + 1) * (d + 1) <= k_; d++) {
+      const int64_t ranks = k_ / (d + 1);
+      const uint32_t row = indices1[d] * uint32_t(n), column = indices2[d];  // n <= 65536: every slot is below 2^32
+      for (int64_t q = d; q < ranks; q++, c++) {
+        pairSums_[c] = values1[d] + values2[q];
+        pairSlots_[c] = row + indices2[q];
       }
-      c += ranks;
+      for (int64_t p = d + 1; p < ranks; p++, c++) {
+        pairSums_[c] = values1[p] + values2[d];
+        pairSlots_[c] = indices1[p] * uint32_t(n) + column;
+      }
     }
     for (; c < padded<T>(pairs_); c++) pairSums_[c] = -T(__builtin_inf());
     if (!best(pairSums_, pairSlots_, pairs_)) return false;
@@ -187,16 +204,24 @@ class Selector {
       sort(groupCount);
       return KeyOf<T>::value(keys_[k_ - 1]);
     }
-    T kth = T(__builtin_inf());
-    for (int64_t g = 0; g < groupCount; g++) {
-      const T x = maxima_[g];
-      const Vec<T> wide = splat(x);
-      Mask<T> above = {};
-      for (int64_t at = 0; at < groupCount; at += kLanes<T>) above -= (load(maxima_ + at) > wide);
-      int64_t larger_ones = 0;
-      for (int j = 0; j < kLanes<T>; j++) larger_ones += above[j];
-      kth = larger_ones < k_ && x < kth ? x : kth;
+    // A value that fewer than k others exceed is at least the k-th; the least of those is the k-th. Four vectors of values at
+    // a time against every value, so that no sum across lanes is needed.
+    Vec<T> least_of = splat(T(__builtin_inf()));
+    for (int64_t at = 0; at < groupCount; at += 4 * kLanes<T>) {
+      Vec<T> x[4];
+      Mask<T> above[4] = {};
+      for (int j = 0; j < 4; j++) x[j] = load(maxima_ + at + j * kLanes<T>);
+      for (int64_t g = 0; g < groupCount; g++) {
+        const Vec<T> other = splat(maxima_[g]);
+        for (int j = 0; j < 4; j++) above[j] -= (other > x[j]);
+      }
+      for (int j = 0; j < 4; j++) {
+        const Mask<T> chosen = (above[j] < Mask<T>{} + Lane(k_)) & (x[j] < least_of);
+        least_of = chosen ? x[j] : least_of;
+      }
     }
+    T kth = least_of[0];
+    for (int j = 1; j < kLanes<T>; j++) kth = least(kth, T(least_of[j]));
     return kth;
   }
 
@@ -242,18 +267,18 @@ class Selector {
   static void rank_sort(int64_t *keys, int64_t *sorted, int64_t count) {
     typedef int64_t Wide __attribute__((vector_size(kVectorBytes)));
     constexpr int lanes = kVectorBytes / 8;
-    for (int j = 0; j < lanes; j++) keys[count + j] = INT64_MAX;
-    for (int64_t i = 0; i < count; i++) {
-      Wide key = Wide{} + keys[i];
-      Wide smaller = {};
-      for (int64_t at = 0; at < count; at += lanes) {
-        Wide other;
-        __builtin_memcpy(&other, keys + at, sizeof other);
-        smaller -= (Wide)(other < key);
+    for (int j = 0; j < 4 * lanes; j++) keys[count + j] = INT64_MAX;
+    for (int64_t at = 0; at < count; at += 4 * lanes) {
+      Wide key[4], rank[4] = {};
+      __builtin_memcpy(key, keys + at, sizeof key);
+      for (int64_t i = 0; i < count; i++) {
+        const Wide other = Wide{} + keys[i];
+        for (int j = 0; j < 4; j++) rank[j] -= (Wide)(other < key[j]);
       }
-      int64_t rank = 0;
-      for (int j = 0; j < lanes; j++) rank += smaller[j];
-      sorted[rank] = keys[i];
+      int64_t position[4 * lanes];
+      __builtin_memcpy(position, rank, sizeof position);
+      const int64_t here = least(count - at, int64_t(4 * lanes));
+      for (int64_t j = 0; j < here; j++) sorted[position[j]] = keys[at + j];
     }
   }
 

@@ -117,6 +117,55 @@ DM_INLINE Vec<double> sums(Vec<double> *v) {
 }
 #endif
 
+// Transposes the square of kLanes vectors.
+#if defined(__AVX2__)
+DM_INLINE void transpose(Vec<float> *v) {
+  Vec<float> a[8], b[8];
+  for (int i = 0; i < 8; i += 2) {
+    a[i] = __builtin_shufflevector(v[i], v[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
+    a[i + 1] = __builtin_shufflevector(v[i], v[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
+  }
+  for (int i = 0; i < 8; i += 4) {
+    for (int j = 0; j < 2; j++) {
+      b[i + 2 * j] = __builtin_shufflevector(a[i + j], a[i + j + 2], 0, 1, 8, 9, 4, 5, 12, 13);
+      b[i + 2 * j + 1] = __builtin_shufflevector(a[i + j], a[i + j + 2], 2, 3, 10, 11, 6, 7, 14, 15);
+    }
+  }
+  for (int i = 0; i < 4; i++) {
+    v[i] = __builtin_shufflevector(b[i], b[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
+    v[i + 4] = __builtin_shufflevector(b[i], b[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+  }
+}
+DM_INLINE void transpose(Vec<double> *v) {
+  Vec<double> a[4];
+  for (int i = 0; i < 4; i += 2) {
+    a[i] = __builtin_shufflevector(v[i], v[i + 1], 0, 4, 2, 6);
+    a[i + 1] = __builtin_shufflevector(v[i], v[i + 1], 1, 5, 3, 7);
+  }
+  for (int i = 0; i < 2; i++) {
+    v[i] = __builtin_shufflevector(a[i], a[i + 2], 0, 1, 4, 5);
+    v[i + 2] = __builtin_shufflevector(a[i], a[i + 2], 2, 3, 6, 7);
+  }
+}
+#else
+DM_INLINE void transpose(Vec<float> *v) {
+  Vec<float> a[4];
+  for (int i = 0; i < 4; i += 2) {
+    a[i] = __builtin_shufflevector(v[i], v[i + 1], 0, 4, 1, 5);
+    a[i + 1] = __builtin_shufflevector(v[i], v[i + 1], 2, 6, 3, 7);
+  }
+  v[0] = __builtin_shufflevector(a[0], a[2], 0, 1, 4, 5);
+  v[1] = __builtin_shufflevector(a[0], a[2], 2, 3, 6, 7);
+  v[2] = __builtin_shufflevector(a[1], a[3], 0, 1, 4, 5);
+  v[3] = __builtin_shufflevector(a[1], a[3], 2, 3, 6, 7);
+}
+DM_INLINE void transpose(Vec<double> *v) {
+  const Vec<double> low = __builtin_shufflevector(v[0], v[1], 0, 2);
+  v[1] = __builtin_shufflevector(v[0], v[1], 1, 3);
+  v[0] = low;
+}
+#endif
+
 template <class T>
 DM_INLINE T sum(Vec<T> v) {
   T s = v[0];

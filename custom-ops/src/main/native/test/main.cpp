@@ -1,7 +1,7 @@
 // Runs every test on every tier that this processor has. kernel_tests [SEED] [NAME PART]
 //
 // Which size reaches which code (T = float, AVX2; in brackets the baseline tier)
-//   batch < 12                 streaming scores, a task is (head, half)        >= 12: blocked scores, a task is (head, queries)
+//   batch < 6                  streaming scores, a task is (head, half)        >= 6: blocked scores, a task is (head, queries)
 //   n % 8 (4)                  streaming: keys past the last whole vector      n % 16 (8): last panel filled up with zeros
 //   keySize/2 % 8 (4)          streaming: scalar end of a dot product          keySize/2 > 256: more than one slice of a panel
 //   n (or 119 pairs) < 96 (48) no threshold: all values are sorted             topK > 64: threshold by a sort of group maxima

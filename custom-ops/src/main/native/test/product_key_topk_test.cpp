@@ -113,7 +113,7 @@ void nan_halves() {
 }
 
 // keySize/2 values of `length`: 1, 3, 64, 257 reach the ends of vectors and the second slice of a panel.
-const Shape kLookups[] = {{1, 1, 1, 2, 1},     {1, 4, 1024, 256, 32}, {5, 3, 101, 14, 7},   {11, 2, 67, 6, 67},  {13, 2, 67, 6, 67},
+const Shape kLookups[] = {{1, 1, 1, 2, 1},     {1, 4, 1024, 256, 32}, {5, 3, 101, 14, 7},   {11, 2, 67, 6, 67},  {6, 2, 67, 6, 67},
                           {12, 1, 97, 2, 13},  {97, 3, 131, 62, 17},  {31, 2, 257, 514, 5}, {101, 1, 509, 34, 1}, {193, 2, 1021, 26, 32}};
 
 // The sums that the slots stand for, in double, and that nothing better was left out.

@@ -12,8 +12,8 @@ struct Shape {
   int64_t bags, bagSize, slots, valueSize;
 };
 // One-slot tables put all accesses on one row; bags < threads; ends of lines and of groups of four; valueSize 64 .. 1024 and odd.
-const Shape kShapes[] = {{1, 1, 1, 1},     {1, 128, 1009, 512}, {2, 37, 1, 67},  {19, 5, 13, 7},    {23, 13, 211, 64},
-                         {101, 3, 53, 129}, {7, 31, 10007, 1024}, {29, 4, 17, 15}, {131, 128, 2003, 16}, {3, 2, 5, 1031}};
+const Shape kShapes[] = {{1, 1, 1, 1},     {1, 128, 409, 512}, {2, 37, 1, 67},  {19, 5, 13, 7},    {23, 13, 211, 64},
+                         {101, 3, 53, 129}, {7, 31, 211, 1024}, {29, 4, 17, 15}, {131, 128, 1009, 16}, {3, 2, 5, 1031}};
 
 template <class T>
 struct Batch {
@@ -172,8 +172,8 @@ void expect_grouped(int64_t accesses, int64_t slotCount, int64_t distinct, int t
 TEST(accesses_are_grouped_stably) {
   const int64_t many = int64_t(1) << 40;
   for (int threads = 1; threads <= 3; threads++) {
-    for (int64_t accesses : {0, 1, 2, 97, 4099, 16381, 20011}) {
-      for (int64_t slotCount : {int64_t(1), int64_t(2), int64_t(2048), int64_t(2049), int64_t(1048576), int64_t(5000011), many}) {
+    for (int64_t accesses : {0, 1, 2, 97, 4099, 20011}) {
+      for (int64_t slotCount : {int64_t(1), int64_t(2048), int64_t(2049), int64_t(5000011), many}) {
         expect_grouped(accesses, slotCount, many, threads);
       }
       expect_grouped(accesses, int64_t(1) << 60, 1009, threads);  // slot and position do not fit one word
