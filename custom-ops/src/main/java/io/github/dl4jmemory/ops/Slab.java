@@ -90,11 +90,15 @@ abstract class Slab<A> {
     Pointer base = array.data().addressPointer();
     for (int i = 0; i < windows.length; i++) {
       long start = (long) i * window;
-      Pointer bytes = new Pointer(base);
-      bytes.limit(Math.min(length, start + window) * width).position(start * width);
-      windows[i] = bytes.asByteBuffer();
+      long end = Math.min(length, start + window);
+      windows[i] = window(base, start * width, (end - start) * width);
     }
     return windows;
+  }
+
+  /** Memory from so many bytes after an address; the offset may be beyond the range of int. */
+  static ByteBuffer window(Pointer base, long offset, long bytes) {
+    return base.getPointer(Pointer.class, offset).limit(bytes).asByteBuffer();
   }
 
   static final class Floats extends Slab<float[]> {

@@ -1,12 +1,15 @@
 package io.github.dl4jmemory.ops;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import io.github.dl4jmemory.testkit.AssertClose;
 import io.github.dl4jmemory.testkit.Elements;
 import io.github.dl4jmemory.testkit.Seeded;
+import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.Random;
+import org.bytedeco.javacpp.Pointer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.nd4j.linalg.api.buffer.DataType;
@@ -93,6 +96,17 @@ class SlabTest {
     assertArrayEquals(
         new long[] {(1L << 30) - 1, (1 << 27) - 1},
         new long[] {Slab.index(last, 1 << 27), Slab.offset(last, 1 << 27)});
+  }
+
+  /** The memory of such a window, which is not touched. */
+  @Test
+  void windowsBeyondTheRangeOfIntHaveTheirAddress() {
+    Pointer base = Nd4j.create(DataType.FLOAT, 3).data().addressPointer();
+    for (long offset : new long[] {0, 512, 1L << 30, (1L << 31) - (1 << 29), 1L << 31, 5L << 31}) {
+      ByteBuffer window = Slab.window(base, offset, 1 << 29);
+      assertEquals(1 << 29, window.capacity());
+      assertEquals(base.address() + offset, new Pointer(window).address());
+    }
   }
 
   @Test
