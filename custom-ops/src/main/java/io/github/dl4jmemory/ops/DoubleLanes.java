@@ -16,6 +16,11 @@ final class DoubleLanes extends Lanes<double[]> {
   }
 
   @Override
+  double[][] arrays(int count, int length) {
+    return new double[count][length];
+  }
+
+  @Override
   double get(double[] array, int index) {
     return array[index];
   }
@@ -26,8 +31,8 @@ final class DoubleLanes extends Lanes<double[]> {
   }
 
   @Override
-  void zero(double[] array, int offset, int length) {
-    Arrays.fill(array, offset, offset + length, 0d);
+  void zero(double[] array, int length) {
+    Arrays.fill(array, 0, length, 0d);
   }
 
   @Override
@@ -36,67 +41,44 @@ final class DoubleLanes extends Lanes<double[]> {
   }
 
   @Override
-  void addRows(double[] y, int y0, double[] w, int w0, double[] x, int count, int length) {
+  void addRows(double[] y, double[] w, int w0, double[][] x, int count, int length) {
     int r = 0;
-    for (; r + 8 <= count; r += 8) {
-      addEight(y, y0, w, w0 + r, x, r * length, length);
+    for (; r + 4 <= count; r += 4) {
+      addFour(y, w, w0 + r, x, r, length);
     }
     for (; r < count; r++) {
-      addRow(y, y0, w[w0 + r], x, r * length, length);
+      addRow(y, w[w0 + r], x[r], length);
     }
   }
 
-  private static void addEight(
-      double[] y, int y0, double[] w, int w0, double[] x, int x0, int length) {
+  private static void addFour(double[] y, double[] w, int w0, double[][] x, int r, int length) {
     double a = w[w0];
     double b = w[w0 + 1];
     double c = w[w0 + 2];
     double d = w[w0 + 3];
-    double e = w[w0 + 4];
-    double f = w[w0 + 5];
-    double g = w[w0 + 6];
-    double h = w[w0 + 7];
-    int x1 = x0 + length;
-    int x2 = x1 + length;
-    int x3 = x2 + length;
-    int x4 = x3 + length;
-    int x5 = x4 + length;
-    int x6 = x5 + length;
-    int x7 = x6 + length;
+    double[] first = x[r];
+    double[] second = x[r + 1];
+    double[] third = x[r + 2];
+    double[] fourth = x[r + 3];
     for (int j = 0; j < length; j++) {
-      double low = (a * x[x0 + j] + b * x[x1 + j]) + (c * x[x2 + j] + d * x[x3 + j]);
-      double high = (e * x[x4 + j] + f * x[x5 + j]) + (g * x[x6 + j] + h * x[x7 + j]);
-      y[y0 + j] += low + high;
+      y[j] += (a * first[j] + b * second[j]) + (c * third[j] + d * fourth[j]);
     }
   }
 
   @Override
-  void addRow(double[] y, int y0, double w, double[] x, int x0, int length) {
+  void addRow(double[] y, double w, double[] x, int length) {
     double a = w;
     for (int j = 0; j < length; j++) {
-      y[y0 + j] += a * x[x0 + j];
+      y[j] += a * x[j];
     }
   }
 
   @Override
-  double dot(double[] a, int a0, double[] b, int b0, int length, double[] partial) {
-    int quarter = length / 4;
-    int a1 = a0 + quarter;
-    int a2 = a1 + quarter;
-    int a3 = a2 + quarter;
-    int b1 = b0 + quarter;
-    int b2 = b1 + quarter;
-    int b3 = b2 + quarter;
-    for (int j = 0; j < quarter; j++) {
-      partial[j] =
-          (a[a0 + j] * b[b0 + j] + a[a1 + j] * b[b1 + j])
-              + (a[a2 + j] * b[b2 + j] + a[a3 + j] * b[b3 + j]);
+  double dot(double[] a, double[] b, int length, double[] products) {
+    for (int j = 0; j < length; j++) {
+      products[j] = a[j] * b[j];
     }
-    double sum = sum(partial, quarter);
-    for (int j = 4 * quarter; j < length; j++) {
-      sum += a[a0 + j] * b[b0 + j];
-    }
-    return sum;
+    return sum(products, length);
   }
 
   private static double sum(double[] x, int length) {
@@ -104,24 +86,33 @@ final class DoubleLanes extends Lanes<double[]> {
     double b = 0;
     double c = 0;
     double d = 0;
+    double e = 0;
+    double f = 0;
+    double g = 0;
+    double h = 0;
     int j = 0;
-    for (; j + 4 <= length; j += 4) {
+    for (; j + 8 <= length; j += 8) {
       a += x[j];
       b += x[j + 1];
       c += x[j + 2];
       d += x[j + 3];
+      e += x[j + 4];
+      f += x[j + 5];
+      g += x[j + 6];
+      h += x[j + 7];
     }
     for (; j < length; j++) {
       a += x[j];
     }
-    return (a + b) + (c + d);
+    return ((a + b) + (c + d)) + ((e + f) + (g + h));
   }
 
   @Override
-  void transpose(double[] from, int rows, int columns, double[] to) {
+  void transpose(double[] from, int rows, int columns, double[][] to) {
     for (int c = 0; c < columns; c++) {
+      double[] column = to[c];
       for (int r = 0; r < rows; r++) {
-        to[c * rows + r] = from[r * columns + c];
+        column[r] = from[r * columns + c];
       }
     }
   }
@@ -136,9 +127,13 @@ final class DoubleLanes extends Lanes<double[]> {
     double size = step.stepSize();
     double epsilon = step.epsilon();
     for (int j = 0; j < length; j++) {
-      double g = scale * gradient[j];
-      m[j] = keepM * m[j] + addM * g;
-      v[j] = keepV * v[j] + addV * (g * g);
+      gradient[j] *= scale;
+    }
+    for (int j = 0; j < length; j++) {
+      m[j] = keepM * m[j] + addM * gradient[j];
+    }
+    for (int j = 0; j < length; j++) {
+      v[j] = keepV * v[j] + addV * (gradient[j] * gradient[j]);
     }
     for (int j = 0; j < length; j++) {
       gradient[j] = size * m[j] / (Math.sqrt(v[j]) + epsilon);

@@ -16,6 +16,11 @@ final class FloatLanes extends Lanes<float[]> {
   }
 
   @Override
+  float[][] arrays(int count, int length) {
+    return new float[count][length];
+  }
+
+  @Override
   double get(float[] array, int index) {
     return array[index];
   }
@@ -26,8 +31,8 @@ final class FloatLanes extends Lanes<float[]> {
   }
 
   @Override
-  void zero(float[] array, int offset, int length) {
-    Arrays.fill(array, offset, offset + length, 0f);
+  void zero(float[] array, int length) {
+    Arrays.fill(array, 0, length, 0f);
   }
 
   @Override
@@ -36,67 +41,44 @@ final class FloatLanes extends Lanes<float[]> {
   }
 
   @Override
-  void addRows(float[] y, int y0, float[] w, int w0, float[] x, int count, int length) {
+  void addRows(float[] y, float[] w, int w0, float[][] x, int count, int length) {
     int r = 0;
-    for (; r + 8 <= count; r += 8) {
-      addEight(y, y0, w, w0 + r, x, r * length, length);
+    for (; r + 4 <= count; r += 4) {
+      addFour(y, w, w0 + r, x, r, length);
     }
     for (; r < count; r++) {
-      addRow(y, y0, w[w0 + r], x, r * length, length);
+      addRow(y, w[w0 + r], x[r], length);
     }
   }
 
-  private static void addEight(
-      float[] y, int y0, float[] w, int w0, float[] x, int x0, int length) {
+  private static void addFour(float[] y, float[] w, int w0, float[][] x, int r, int length) {
     float a = w[w0];
     float b = w[w0 + 1];
     float c = w[w0 + 2];
     float d = w[w0 + 3];
-    float e = w[w0 + 4];
-    float f = w[w0 + 5];
-    float g = w[w0 + 6];
-    float h = w[w0 + 7];
-    int x1 = x0 + length;
-    int x2 = x1 + length;
-    int x3 = x2 + length;
-    int x4 = x3 + length;
-    int x5 = x4 + length;
-    int x6 = x5 + length;
-    int x7 = x6 + length;
+    float[] first = x[r];
+    float[] second = x[r + 1];
+    float[] third = x[r + 2];
+    float[] fourth = x[r + 3];
     for (int j = 0; j < length; j++) {
-      float low = (a * x[x0 + j] + b * x[x1 + j]) + (c * x[x2 + j] + d * x[x3 + j]);
-      float high = (e * x[x4 + j] + f * x[x5 + j]) + (g * x[x6 + j] + h * x[x7 + j]);
-      y[y0 + j] += low + high;
+      y[j] += (a * first[j] + b * second[j]) + (c * third[j] + d * fourth[j]);
     }
   }
 
   @Override
-  void addRow(float[] y, int y0, double w, float[] x, int x0, int length) {
+  void addRow(float[] y, double w, float[] x, int length) {
     float a = (float) w;
     for (int j = 0; j < length; j++) {
-      y[y0 + j] += a * x[x0 + j];
+      y[j] += a * x[j];
     }
   }
 
   @Override
-  double dot(float[] a, int a0, float[] b, int b0, int length, float[] partial) {
-    int quarter = length / 4;
-    int a1 = a0 + quarter;
-    int a2 = a1 + quarter;
-    int a3 = a2 + quarter;
-    int b1 = b0 + quarter;
-    int b2 = b1 + quarter;
-    int b3 = b2 + quarter;
-    for (int j = 0; j < quarter; j++) {
-      partial[j] =
-          (a[a0 + j] * b[b0 + j] + a[a1 + j] * b[b1 + j])
-              + (a[a2 + j] * b[b2 + j] + a[a3 + j] * b[b3 + j]);
+  double dot(float[] a, float[] b, int length, float[] products) {
+    for (int j = 0; j < length; j++) {
+      products[j] = a[j] * b[j];
     }
-    float sum = sum(partial, quarter);
-    for (int j = 4 * quarter; j < length; j++) {
-      sum += a[a0 + j] * b[b0 + j];
-    }
-    return sum;
+    return sum(products, length);
   }
 
   private static float sum(float[] x, int length) {
@@ -104,24 +86,33 @@ final class FloatLanes extends Lanes<float[]> {
     float b = 0;
     float c = 0;
     float d = 0;
+    float e = 0;
+    float f = 0;
+    float g = 0;
+    float h = 0;
     int j = 0;
-    for (; j + 4 <= length; j += 4) {
+    for (; j + 8 <= length; j += 8) {
       a += x[j];
       b += x[j + 1];
       c += x[j + 2];
       d += x[j + 3];
+      e += x[j + 4];
+      f += x[j + 5];
+      g += x[j + 6];
+      h += x[j + 7];
     }
     for (; j < length; j++) {
       a += x[j];
     }
-    return (a + b) + (c + d);
+    return ((a + b) + (c + d)) + ((e + f) + (g + h));
   }
 
   @Override
-  void transpose(float[] from, int rows, int columns, float[] to) {
+  void transpose(float[] from, int rows, int columns, float[][] to) {
     for (int c = 0; c < columns; c++) {
+      float[] column = to[c];
       for (int r = 0; r < rows; r++) {
-        to[c * rows + r] = from[r * columns + c];
+        column[r] = from[r * columns + c];
       }
     }
   }
@@ -136,9 +127,13 @@ final class FloatLanes extends Lanes<float[]> {
     float size = (float) step.stepSize();
     float epsilon = (float) step.epsilon();
     for (int j = 0; j < length; j++) {
-      float g = scale * gradient[j];
-      m[j] = keepM * m[j] + addM * g;
-      v[j] = keepV * v[j] + addV * (g * g);
+      gradient[j] *= scale;
+    }
+    for (int j = 0; j < length; j++) {
+      m[j] = keepM * m[j] + addM * gradient[j];
+    }
+    for (int j = 0; j < length; j++) {
+      v[j] = keepV * v[j] + addV * (gradient[j] * gradient[j]);
     }
     for (int j = 0; j < length; j++) {
       gradient[j] = size * m[j] / ((float) Math.sqrt(v[j]) + epsilon);

@@ -58,12 +58,20 @@ public enum KernelChoice {
     return Chosen.KERNELS;
   }
 
-  /** The kernels of a choice. */
+  /** The kernels of a choice; PORTABLE does not look for the library. */
   static Kernels select(KernelChoice choice) {
     requireHost();
+    if (choice == PORTABLE) {
+      return select(choice, false, "asked for");
+    }
+    NativeLibrary library = NativeLibrary.kernels();
+    return select(choice, library.available(), library.reason());
+  }
+
+  /** The kernels of a choice where native ones are available, or are not for a reason. */
+  static Kernels select(KernelChoice choice, boolean available, String reason) {
     Logger log = LoggerFactory.getLogger(KernelChoice.class);
-    NativeLibrary library = choice == PORTABLE ? null : NativeLibrary.kernels();
-    if (library != null && library.available()) {
+    if (choice != PORTABLE && available) {
       log.info(
           "Memory kernels: native ({}); {}={}", NativeKernels.instructionSet(), PROPERTY, choice);
       return new NativeKernels();
@@ -73,12 +81,11 @@ public enum KernelChoice {
           "[KernelChoice] "
               + PROPERTY
               + ": expected native kernels, got none: "
-              + library.reason()
-              + ". Fix: build with g++ and CMake installed, or set -D"
+              + reason
+              + ". Fix: run on linux-x86_64 with a dl4j-memory built with g++ and CMake, or set -D"
               + PROPERTY
               + "=auto");
     }
-    String reason = library == null ? "asked for" : library.reason();
     log.info("Memory kernels: portable ({}); {}={}", reason, PROPERTY, choice);
     return new PortableKernels();
   }

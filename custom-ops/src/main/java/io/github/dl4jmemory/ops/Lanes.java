@@ -19,29 +19,32 @@ abstract class Lanes<A> {
 
   abstract A array(int length);
 
+  abstract A[] arrays(int count, int length);
+
   abstract double get(A array, int index);
 
   abstract void set(A array, int index, double value);
 
-  abstract void zero(A array, int offset, int length);
+  abstract void zero(A array, int length);
 
   /** A double rounded to the dtype; exact for the sum of two numbers of the dtype. */
   abstract double round(double value);
 
   /**
-   * {@code y[y0 + j] += sum over r < count of w[w0 + r] * x[r * length + j]}, j below length, in
-   * ascending order of blocks of r.
+   * {@code y[j] += sum over r < count of w[w0 + r] * x[r][j]}, j below length. Rows are arrays of
+   * their own, four at a time: so the compiler of the JVM (17) vectorises, and not with offsets
+   * into one array or with more rows.
    */
-  abstract void addRows(A y, int y0, A w, int w0, A x, int count, int length);
+  abstract void addRows(A y, A w, int w0, A[] x, int count, int length);
 
-  /** {@code y[y0 + j] += w * x[x0 + j]}. */
-  abstract void addRow(A y, int y0, double w, A x, int x0, int length);
+  /** {@code y[j] += w * x[j]}. */
+  abstract void addRow(A y, double w, A x, int length);
 
-  /** {@code sum of a[a0 + j] * b[b0 + j]}; partial needs 4 elements or more than length / 4. */
-  abstract double dot(A a, int a0, A b, int b0, int length, A partial);
+  /** {@code sum of a[j] * b[j]}; products has room for length elements. */
+  abstract double dot(A a, A b, int length, A products);
 
-  /** {@code to[c * rows + r] = from[r * columns + c]}. */
-  abstract void transpose(A from, int rows, int columns, A to);
+  /** {@code to[c][r] = from[r * columns + c]}. */
+  abstract void transpose(A from, int rows, int columns, A[] to);
 
   /** One Adam step on rows of moments; the gradient becomes the update. */
   abstract void adam(A gradient, A m, A v, int length, AdamStep step);

@@ -47,7 +47,7 @@ final class PortableBag {
     final class Scratch {
       final long[] slots = new long[bagSize];
       final A weights = lanes.array(bagSize);
-      final A rows = lanes.array(Math.min(bagSize, ROWS_AT_ONCE) * valueSize);
+      final A[] rows = lanes.arrays(Math.min(bagSize, ROWS_AT_ONCE), valueSize);
       final A sum = lanes.array(valueSize);
     }
     Parallel.run(
@@ -56,13 +56,13 @@ final class PortableBag {
         (bag, mine) -> {
           at.read(bag * bagSize, mine.slots, 0, bagSize);
           w.read(bag * bagSize, mine.weights, 0, bagSize);
-          lanes.zero(mine.sum, 0, valueSize);
+          lanes.zero(mine.sum, valueSize);
           for (int k = 0; k < bagSize; k += ROWS_AT_ONCE) {
             int count = Math.min(ROWS_AT_ONCE, bagSize - k);
             for (int r = 0; r < count; r++) {
-              table.read(mine.slots[k + r] * valueSize, mine.rows, r * valueSize, valueSize);
+              table.read(mine.slots[k + r] * valueSize, mine.rows[r], 0, valueSize);
             }
-            lanes.addRows(mine.sum, 0, mine.weights, k, mine.rows, count, valueSize);
+            lanes.addRows(mine.sum, mine.weights, k, mine.rows, count, valueSize);
           }
           sums.write(bag * valueSize, mine.sum, 0, valueSize);
         });
@@ -96,7 +96,7 @@ final class PortableBag {
       final A value = lanes.array(valueSize);
       final A gradient = lanes.array(valueSize);
       final A sum = lanes.array(valueSize);
-      final A partial = lanes.array(valueSize / 4 + 1);
+      final A products = lanes.array(valueSize);
     }
     Parallel.run(
         accesses.rows().length(),
@@ -105,14 +105,14 @@ final class PortableBag {
           rows.read(j, mine.row, 0, 1);
           starts.read(j, mine.bounds, 0, 2);
           table.read(mine.row[0] * valueSize, mine.value, 0, valueSize);
-          lanes.zero(mine.sum, 0, valueSize);
+          lanes.zero(mine.sum, valueSize);
           for (long a = mine.bounds[0]; a < mine.bounds[1]; a++) {
             order.read(a, mine.access, 0, 1);
             long access = mine.access[0];
             w.read(access, mine.one, 0, 1);
             gradients.read(access / bagSize * valueSize, mine.gradient, 0, valueSize);
-            lanes.addRow(mine.sum, 0, lanes.get(mine.one, 0), mine.gradient, 0, valueSize);
-            double dot = lanes.dot(mine.gradient, 0, mine.value, 0, valueSize, mine.partial);
+            lanes.addRow(mine.sum, lanes.get(mine.one, 0), mine.gradient, valueSize);
+            double dot = lanes.dot(mine.gradient, mine.value, valueSize, mine.products);
             lanes.set(mine.one, 0, dot);
             weightsOut.write(access, mine.one, 0, 1);
           }

@@ -42,7 +42,8 @@ final class PortableTopK<A> {
     final TopSelector second = new TopSelector(topK);
     final TopSelector pairs = new TopSelector(topK);
     A keys;
-    A turned;
+    A[] turned;
+    A block;
     A queries;
     A half;
   }
@@ -62,7 +63,8 @@ final class PortableTopK<A> {
         () -> {
           Scratch mine = new Scratch();
           mine.keys = lanes.array(block * side);
-          mine.turned = lanes.array(block * side);
+          mine.turned = lanes.arrays(side, block);
+          mine.block = lanes.array(block);
           mine.queries = lanes.array(chunk * 2 * side);
           mine.half = lanes.array(chunk * 2 * n);
           return mine;
@@ -105,15 +107,15 @@ final class PortableTopK<A> {
 
   /** half[i, s, j] = queries[i, s] . keys[s, j]. */
   private void halfScores(Scratch mine, Slab<A> keys, long at, int side, int block, int count) {
-    lanes.zero(mine.half, 0, count * 2 * n);
     for (int s = 0; s < 2; s++) {
       for (int j = 0; j < n; j += block) {
         int width = Math.min(block, n - j);
         keys.read(at + ((long) s * n + j) * side, mine.keys, 0, width * side);
         lanes.transpose(mine.keys, width, side, mine.turned);
         for (int i = 0; i < count; i++) {
-          int y = (i * 2 + s) * n + j;
-          lanes.addRows(mine.half, y, mine.queries, (i * 2 + s) * side, mine.turned, side, width);
+          lanes.zero(mine.block, width);
+          lanes.addRows(mine.block, mine.queries, (i * 2 + s) * side, mine.turned, side, width);
+          System.arraycopy(mine.block, 0, mine.half, (i * 2 + s) * n + j, width);
         }
       }
     }

@@ -35,9 +35,9 @@ final class PortableTopKGradient<A> {
   private final class Scratch {
     final long[] slots = new long[topK];
     final A gradients = lanes.array(topK);
-    final A query = lanes.array(2 * side);
-    final A row = lanes.array(Math.max(topK, 1) * side);
-    final A block = lanes.array(Math.min(n, KEY_BLOCK) * side);
+    final A query = lanes.array(side);
+    final A[] keys = lanes.arrays(topK, side);
+    final A[] block = lanes.arrays(Math.min(n, KEY_BLOCK), side);
 
     void load(long at) {
       PortableTopKGradient.this.slots.read(at * topK, slots, 0, topK);
@@ -64,10 +64,10 @@ final class PortableTopKGradient<A> {
           long end = Math.min(queries, (task + 1) * QUERY_BLOCK);
           for (long at = task * QUERY_BLOCK; at < end; at++) {
             mine.load(at);
-            lanes.zero(mine.query, 0, 2 * side);
-            ofQuery(mine, at % heads, 0);
-            ofQuery(mine, at % heads, 1);
-            out.write(at * 2 * side, mine.query, 0, 2 * side);
+            for (int s = 0; s < 2; s++) {
+              ofQuery(mine, at % heads, s);
+              out.write((at * 2 + s) * side, mine.query, 0, side);
+            }
           }
         });
   }
@@ -75,9 +75,10 @@ final class PortableTopKGradient<A> {
   private void ofQuery(Scratch mine, long head, int s) {
     for (int k = 0; k < topK; k++) {
       long key = s == 0 ? mine.slots[k] / n : mine.slots[k] % n;
-      subKeys.read(((head * 2 + s) * n + key) * side, mine.row, k * side, side);
+      subKeys.read(((head * 2 + s) * n + key) * side, mine.keys[k], 0, side);
     }
-    lanes.addRows(mine.query, s * side, mine.gradients, 0, mine.row, topK, side);
+    lanes.zero(mine.query, side);
+    lanes.addRows(mine.query, mine.gradients, 0, mine.keys, topK, side);
   }
 
   private void ofKeys(Slab<A> out) {
@@ -89,11 +90,15 @@ final class PortableTopKGradient<A> {
           int first = (int) (task % blocks) * KEY_BLOCK;
           int count = Math.min(KEY_BLOCK, n - first);
           long headSide = task / blocks;
-          lanes.zero(mine.block, 0, count * side);
+          for (int j = 0; j < count; j++) {
+            lanes.zero(mine.block[j], side);
+          }
           for (long b = 0; b < batch; b++) {
             ofBlock(mine, b * heads + headSide / 2, (int) (headSide % 2), first, count);
           }
-          out.write((headSide * n + first) * side, mine.block, 0, count * side);
+          for (int j = 0; j < count; j++) {
+            out.write((headSide * n + first + j) * side, mine.block[j], 0, side);
+          }
         });
   }
 
@@ -104,7 +109,7 @@ final class PortableTopKGradient<A> {
     for (int k = 0; k < topK; k++) {
       int key = (int) (s == 0 ? mine.slots[k] / n : mine.slots[k] % n) - first;
       if (key >= 0 && key < count) {
-        lanes.addRow(mine.block, key * side, lanes.get(mine.gradients, k), mine.query, 0, side);
+        lanes.addRow(mine.block[key], lanes.get(mine.gradients, k), mine.query, side);
       }
     }
   }

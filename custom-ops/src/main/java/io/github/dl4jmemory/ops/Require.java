@@ -51,12 +51,12 @@ final class Require {
 
   void open(String parameter, INDArray array, String axes) {
     if (array == null) {
-      throw error(parameter, "an array " + axes, "null", "pass an array");
+      throw error(parameter, ("an array " + axes).trim(), "null", "pass an array");
     }
     if (array.wasClosed()) {
       throw error(
           parameter,
-          "an open array " + axes,
+          ("an open array " + axes).trim(),
           "a closed array",
           "keep the array open until the call returns");
     }

@@ -1,0 +1,285 @@
+package io.github.dl4jmemory.ops;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import io.github.dl4jmemory.testkit.AssertClose;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+import org.nd4j.linalg.indexing.NDArrayIndex;
+
+/** Every message of every operation, word for word. */
+class MemoryOpsErrorsTest {
+  private static final DataType FLOAT = DataType.FLOAT;
+  private static final DataType DOUBLE = DataType.DOUBLE;
+  private static final DataType LONG = DataType.INT64;
+  private static final AdamStep STEP = AdamStep.of(0.1, 0.9, 0.99, 1e-8, 0, 1);
+
+  private final INDArray query = floats(5, 2, 6);
+  private final INDArray keys = floats(2, 2, 7, 3);
+  private final INDArray table = floats(11, 3);
+  private final INDArray slots = longs(5, 4);
+  private final INDArray weights = floats(5, 4);
+  private final INDArray outGradients = floats(5, 3);
+
+  private static INDArray floats(long... shape) {
+    return Nd4j.create(FLOAT, shape);
+  }
+
+  private static INDArray longs(long... shape) {
+    return Nd4j.create(LONG, shape);
+  }
+
+  private static void assertRefuses(String message, Executable call) {
+    assertEquals(message, assertThrows(IllegalArgumentException.class, call).getMessage());
+  }
+
+  private static TouchedRows grouped(INDArray slots, long slotCount) {
+    TouchedRows touched = new TouchedRows();
+    touched.group(slots, slotCount);
+    return touched;
+  }
+
+  @Test
+  void arrayThatIsNullOrClosed() {
+    assertRefuses(
+        "[productKeyTopK] query: expected an array [batch, heads, keySize], got null. Fix: pass an"
+            + " array",
+        () -> MemoryOps.productKeyTopK(null, keys, 3));
+    INDArray closed = floats(5, 2, 6);
+    closed.close();
+    assertRefuses(
+        "[productKeyTopK] query: expected an open array [batch, heads, keySize], got a closed array."
+            + " Fix: keep the array open until the call returns",
+        () -> MemoryOps.productKeyTopK(closed, keys, 3));
+    assertRefuses(
+        "[touchedRows] slots: expected an array [bags, bagSize], got null. Fix: pass an array",
+        () -> new TouchedRows().group(null, 3));
+    assertRefuses(
+        "[adviseHugePages] table: expected an array, got null. Fix: pass an array",
+        () -> MemoryOps.adviseHugePages(null));
+    assertRefuses(
+        "[rowAdam] step: expected a value, got null. Fix: pass one",
+        () -> MemoryOps.rowAdam(table, floats(11, 3), floats(11, 3), longs(1), floats(1, 3), null));
+    assertRefuses(
+        "[zeroRows] touched: expected a value, got null. Fix: pass one",
+        () -> MemoryOps.zeroRows(null, table));
+  }
+
+  @Test
+  void shapeOfAnotherRankOrSize() {
+    assertRefuses(
+        "[productKeyTopK] query: expected [batch, heads, keySize] of shape [any, any, any], got rank"
+            + " 2 (shape [5, 6]). Fix: reshape the array, or pass the arrays that belong together",
+        () -> MemoryOps.productKeyTopK(floats(5, 6), keys, 3));
+    assertRefuses(
+        "[productKeyTopK] query: expected [batch, heads, keySize] of shape [any, any, any], got rank"
+            + " 0 (shape []). Fix: reshape the array, or pass the arrays that belong together",
+        () -> MemoryOps.productKeyTopK(Nd4j.scalar(1f), keys, 3));
+    assertRefuses(
+        "[productKeyTopK] subKeys: expected [heads, 2, subKeys, keySize/2] of shape [2, 2, any, 3],"
+            + " got rank 4 (shape [2, 2, 7, 4]). Fix: reshape the array, or pass the arrays that"
+            + " belong together",
+        () -> MemoryOps.productKeyTopK(query, floats(2, 2, 7, 4), 3));
+    assertRefuses(
+        "[weightedBag] weights: expected [bags, bagSize] of shape [5, 4], got rank 2 (shape [5, 3])."
+            + " Fix: reshape the array, or pass the arrays that belong together",
+        () -> MemoryOps.weightedBag(table, slots, floats(5, 3)));
+    assertRefuses(
+        "[weightedBagGradient] outGradients: expected [bags, valueSize] of shape [5, 3], got rank 2"
+            + " (shape [4, 3]). Fix: reshape the array, or pass the arrays that belong together",
+        () -> MemoryOps.weightedBagGradient(table, slots, weights, floats(4, 3)));
+    assertRefuses(
+        "[rowAdam] m: expected [slots, valueSize] of shape [11, 3], got rank 2 (shape [11, 2]). Fix:"
+            + " reshape the array, or pass the arrays that belong together",
+        () -> MemoryOps.rowAdam(table, floats(11, 2), floats(11, 3), longs(1), floats(1, 3), STEP));
+    assertRefuses(
+        "[rowSgd] rowGradients: expected [rows, valueSize] of shape [1, 3], got rank 2 (shape [2,"
+            + " 3]). Fix: reshape the array, or pass the arrays that belong together",
+        () -> MemoryOps.rowSgd(table, longs(1), floats(2, 3), 0.1));
+  }
+
+  @Test
+  void dtypeThatIsNotTheOneStated() {
+    assertRefuses(
+        "[weightedBag] values: expected FLOAT or DOUBLE, got HALF (shape [11, 3]). Fix: cast it with"
+            + " castTo(FLOAT)",
+        () -> MemoryOps.weightedBag(table.castTo(DataType.FLOAT16), slots, weights));
+    assertRefuses(
+        "[weightedBag] weights: expected FLOAT, got DOUBLE (shape [5, 4]). Fix: cast it with"
+            + " castTo(FLOAT)",
+        () -> MemoryOps.weightedBag(table, slots, weights.castTo(DOUBLE)));
+    assertRefuses(
+        "[weightedBag] slots: expected LONG or INT, got FLOAT (shape [5, 4]). Fix: pass slots as LONG"
+            + " (a FLOAT is exact only to 2^24)",
+        () -> MemoryOps.weightedBag(table, weights, weights));
+    assertRefuses(
+        "[productKeyTopK] slotsOut: expected LONG, got INT (shape [5, 2, 3]). Fix: cast it with"
+            + " castTo(LONG)",
+        () ->
+            MemoryOps.productKeyTopK(
+                query, keys, floats(5, 2, 3), Nd4j.create(DataType.INT32, 5, 2, 3)));
+  }
+
+  @Test
+  void keysThatCannotBeSearched() {
+    assertRefuses(
+        "[productKeyTopK] query: expected an even keySize, got keySize 5 (shape [5, 2, 5]). Fix: use"
+            + " two halves of equal size",
+        () -> MemoryOps.productKeyTopK(floats(5, 2, 5), keys, 3));
+    for (int topK : new int[] {0, -1, 8}) {
+      assertRefuses(
+          "[productKeyTopK] topK: expected 1 to subKeys = 7, got "
+              + topK
+              + " (shape [2, 2, 7, 3]). Fix: use a smaller topK or more sub-keys",
+          () -> MemoryOps.productKeyTopK(query, keys, topK));
+    }
+    assertRefuses(
+        "[productKeyTopKGradient] topK: expected 1 to subKeys = 7, got 8 (shape [2, 2, 7, 3]). Fix:"
+            + " use a smaller topK or more sub-keys",
+        () -> MemoryOps.productKeyTopKGradient(query, keys, longs(5, 2, 8), floats(5, 2, 8)));
+  }
+
+  @Test
+  void axisWithoutEntries() {
+    assertRefuses(
+        "[productKeyTopK] query: expected heads >= 1, got 0 (shape [5, 0, 6]). Fix: give the axis at"
+            + " least one entry",
+        () -> MemoryOps.productKeyTopK(floats(5, 0, 6), keys, 3));
+    assertRefuses(
+        "[weightedBag] slots: expected bagSize >= 1, got 0 (shape [5, 0]). Fix: give the axis at"
+            + " least one entry",
+        () -> MemoryOps.weightedBag(table, longs(5, 0), floats(5, 0)));
+    assertRefuses(
+        "[weightedBag] values: expected slots >= 1, got 0 (shape [0, 3]). Fix: give the axis at"
+            + " least one entry",
+        () -> MemoryOps.weightedBag(floats(0, 3), slots, weights));
+  }
+
+  @Test
+  void nanInTheScores() {
+    query.putScalar(3, 1, 0, Double.NaN);
+    keys.addi(1);
+    assertRefuses(
+        "[productKeyTopK] query: expected scores without NaN, got NaN in the scores of query 7"
+            + " (batch * heads + head). Fix: look for NaN or opposite infinities in the query and"
+            + " the sub-keys; lower the learning rate",
+        () -> MemoryOps.productKeyTopK(query, keys, 3));
+  }
+
+  @Test
+  void slotOutsideTheTable() {
+    slots.putScalar(2, 1, 11);
+    String got =
+        "expected slots in [0, 11), got 11 at flat index 9 (shape [5, 4]). Fix: pass the slots that"
+            + " productKeyTopK gave for a table of this size";
+    assertRefuses(
+        "[weightedBag] slots: " + got, () -> MemoryOps.weightedBag(table, slots, weights));
+    assertRefuses(
+        "[weightedBagGradient] slots: " + got,
+        () -> MemoryOps.weightedBagGradient(table, slots, weights, outGradients));
+    assertRefuses("[touchedRows] slots: " + got, () -> new TouchedRows().group(slots, 11));
+  }
+
+  @Test
+  void rowsThatDoNotAscend() {
+    String fix = " (shape [2]). Fix: pass the rows of weightedBagGradient";
+    String expected = "[rowSgd] rows: expected distinct rows in [0, 11), ascending, got ";
+    long[][] wrong = {{3, 3}, {4, 2}, {0, 11}, {-1, 2}};
+    String[] got = {"3 after 3", "2 after 4", "11 after 0", "-1 after the start"};
+    for (int i = 0; i < wrong.length; i++) {
+      INDArray rows = Nd4j.createFromArray(wrong[i]);
+      assertRefuses(
+          expected + got[i] + fix, () -> MemoryOps.rowSgd(table, rows, floats(2, 3), 0.1));
+    }
+    AssertClose.same("table", new double[33], table);
+  }
+
+  @Test
+  void rowsThatWereNotGroupedOrForAnotherTable() {
+    assertRefuses(
+        "[zeroRows] touched: expected grouped rows, got none. Fix: call touched.group(slots,"
+            + " slotCount) first",
+        () -> MemoryOps.zeroRows(new TouchedRows(), table));
+    assertRefuses(
+        "[subtractRows] values: expected 7 slots, as grouped, got 11 slots (shape [11, 3]). Fix: call"
+            + " touched.group with the slots of this table",
+        () -> MemoryOps.subtractRows(grouped(slots, 7), table, floats(11, 3)));
+    assertRefuses(
+        "[weightedBagGradient] weights: expected 20 weights, as grouped, got 15 weights (shape [5,"
+            + " 3]). Fix: call touched.group with the slots of these weights",
+        () ->
+            MemoryOps.weightedBagGradient(
+                table,
+                floats(5, 3),
+                outGradients,
+                grouped(slots, 11),
+                floats(11, 3),
+                floats(5, 3)));
+  }
+
+  /** After a group that failed, the old rows must not be used. */
+  @Test
+  void groupThatFailedLeavesNoRows() {
+    TouchedRows touched = grouped(slots, 11);
+    assertThrows(IllegalArgumentException.class, () -> touched.group(slots.add(11), 11));
+    assertEquals(0, touched.count());
+    assertThrows(IllegalArgumentException.class, () -> MemoryOps.zeroRows(touched, table));
+  }
+
+  @Test
+  void numberOutsideItsRange() {
+    assertRefuses(
+        "[rowSgd] learningRate: expected a finite number, got NaN. Fix: check the configuration",
+        () -> MemoryOps.rowSgd(table, longs(1), floats(1, 3), Double.NaN));
+    assertRefuses(
+        "[rowSgd] gradientScale: expected a finite number, got Infinity. Fix: check the"
+            + " configuration",
+        () -> MemoryOps.rowSgd(grouped(slots, 11), table, 0.1, Double.POSITIVE_INFINITY));
+    assertRefuses(
+        "[AdamStep] beta1: expected a number in [0, 1), got 1.0. Fix: 0.9 and 0.999 are usual",
+        () -> new AdamStep(0.1, 1, 0.9, 1e-8, 1));
+    assertRefuses(
+        "[AdamStep] beta2: expected a number in [0, 1), got NaN. Fix: 0.9 and 0.999 are usual",
+        () -> new AdamStep(0.1, 0.9, Double.NaN, 1e-8, 1));
+    assertRefuses(
+        "[AdamStep] epsilon: expected a finite number > 0, got 0.0. Fix: 1e-8 is usual",
+        () -> new AdamStep(0.1, 0.9, 0.9, 0, 1));
+    assertRefuses(
+        "[AdamStep] stepSize: expected a finite number, got NaN. Fix: check the configuration",
+        () -> new AdamStep(Double.NaN, 0.9, 0.9, 1e-8, 1));
+    assertRefuses(
+        "[AdamStep] iteration: expected a number >= 0, got -1. Fix: count from 0",
+        () -> AdamStep.of(0.1, 0.9, 0.9, 1e-8, -1, 1));
+  }
+
+  @Test
+  void outputThatSharesMemory() {
+    INDArray both = floats(22, 3);
+    INDArray lower = both.get(NDArrayIndex.interval(0, 11), NDArrayIndex.all());
+    INDArray middle = both.get(NDArrayIndex.interval(5, 16), NDArrayIndex.all());
+    INDArray upper = both.get(NDArrayIndex.interval(11, 22), NDArrayIndex.all());
+    String fix = " (shape [11, 3]). Fix: pass a separate array";
+    assertRefuses(
+        "[rowAdam] m: expected memory of its own, got memory shared with v" + fix,
+        () -> MemoryOps.rowAdam(table, lower, middle, longs(1), floats(1, 3), STEP));
+    MemoryOps.rowAdam(table, lower, upper, longs(1), floats(1, 3), STEP);
+    assertRefuses(
+        "[subtractRows] values: expected memory of its own, got memory shared with updates" + fix,
+        () -> MemoryOps.subtractRows(grouped(slots, 11), table, table));
+    INDArray scores = floats(5, 2, 6);
+    assertRefuses(
+        "[productKeyTopK] scoresOut: expected memory of its own, got memory shared with query (shape"
+            + " [5, 2, 6]). Fix: pass a separate array",
+        () -> MemoryOps.productKeyTopK(scores, keys, scores, longs(5, 2, 6)));
+    assertRefuses(
+        "[weightedBag] out: expected memory of its own, got memory shared with values"
+            + " (shape [5, 3]). Fix: pass a separate array",
+        () ->
+            MemoryOps.weightedBag(
+                table, slots, weights, table.get(NDArrayIndex.interval(0, 5), NDArrayIndex.all())));
+  }
+}
