@@ -42,7 +42,10 @@ final class LibraryFile {
    * @throws Unavailable if there is none for this platform
    */
   static LibraryFile named(String name) {
-    String platform = platform();
+    return named(name, platform());
+  }
+
+  static LibraryFile named(String name, String platform) {
     if (!platform.equals(PLATFORM)) {
       throw new Unavailable("there is no native library for " + platform + ", only " + PLATFORM);
     }
@@ -65,7 +68,11 @@ final class LibraryFile {
    * @throws Unavailable if it cannot be copied or loaded
    */
   void load() {
-    Path file = extractTo(directory());
+    loadFrom(directory());
+  }
+
+  void loadFrom(Path directory) {
+    Path file = extractTo(directory);
     try {
       System.load(file.toString());
     } catch (UnsatisfiedLinkError e) {
@@ -105,7 +112,7 @@ final class LibraryFile {
     }
   }
 
-  static String platform() {
+  private static String platform() {
     String os = System.getProperty("os.name").toLowerCase(Locale.ROOT);
     String processor = System.getProperty("os.arch");
     return os + "-" + (processor.equals("amd64") ? "x86_64" : processor);

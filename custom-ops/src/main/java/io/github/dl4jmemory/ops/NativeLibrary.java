@@ -104,10 +104,8 @@ final class NativeLibrary {
 
   private static Map<String, Long> loadNd4jOps() {
     require(kernels().available(), kernels().reason());
-    String backend = Nd4j.getBackend().getClass().getName();
-    require(
-        backend.equals(CPU_BACKEND),
-        "ND4J runs on " + backend + ", the ops are built for " + CPU_BACKEND);
+    String problem = backendProblem(Nd4j.getBackend().getClass().getName());
+    require(problem == null, problem);
     String version = nd4jVersion(Nd4jBackend.class.getClassLoader());
     String failure = version.equals(ND4J_VERSION) ? probeNd4j() : "another release";
     require(
@@ -126,6 +124,13 @@ final class NativeLibrary {
     if (!condition) {
       throw new Unavailable(reason);
     }
+  }
+
+  /** Why the ops cannot run on a backend; null if they can. */
+  static String backendProblem(String backend) {
+    return backend.equals(CPU_BACKEND)
+        ? null
+        : "ND4J runs on " + backend + ", the ops of SameDiff graphs are built for " + CPU_BACKEND;
   }
 
   /** The version that the nd4j-native jar states of itself. */

@@ -53,10 +53,7 @@ class SDMemoryTest {
     for (String name : MemoryGraph.variables()) {
       INDArray values = sd.getVariable(name).getArr();
       Differences.assertGradient(
-          name,
-          values,
-          gradients.get(name),
-          () -> sd.outputSingle(Map.of(), "loss").getDouble(0));
+          name, values, gradients.get(name), () -> sd.outputSingle(Map.of(), "loss").getDouble(0));
     }
   }
 
