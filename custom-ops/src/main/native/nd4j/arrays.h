@@ -69,6 +69,9 @@ class Shape {
     if (isDouble()) return "DOUBLE";
     if (isLong()) return "LONG";
     if (isInt()) return "INT";
+    if ((flags() & 4096) != 0) return "HALF";
+    if ((flags() & 2048) != 0) return "BFLOAT16";
+    if ((flags() & 524288) != 0) return "BOOL";
     return "another type";
   }
 

@@ -1,7 +1,6 @@
 package io.github.dl4jmemory.ops;
 
 import java.util.Arrays;
-import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
@@ -26,10 +25,7 @@ final class DenseGradientLimit {
    * @throws IllegalArgumentException if the table has more than {@link #MOST} values
    */
   static void check(long[] shape) {
-    if (shape == null || shape.length != 2 || shape[0] < 0 || shape[1] < 0) {
-      return;
-    }
-    long values = Math.multiplyExact(shape[0], shape[1]);
+    long values = values(shape);
     if (values > MOST) {
       throw Require.op(WeightedBagOp.NAME)
           .error(
@@ -38,13 +34,32 @@ final class DenseGradientLimit {
               values + " (shape " + Arrays.toString(shape) + ")",
               "train the table in a DL4J network, which updates touched rows only");
     }
-    if (values > WARNING) {
-      Logger log = LoggerFactory.getLogger(DenseGradientLimit.class);
-      log.warn(
-          "[{}] values: SameDiff makes and reads a dense gradient of shape {} at every step; a DL4J"
-              + " network updates touched rows only",
-          WeightedBagOp.NAME,
-          Arrays.toString(shape));
+  }
+
+  /** Logs what a large dense gradient costs. */
+  static void warn(long[] shape) {
+    String warning = warning(shape);
+    if (warning != null) {
+      LoggerFactory.getLogger(DenseGradientLimit.class).warn(warning);
     }
+  }
+
+  /** What there is to say of a table of this shape; null up to {@link #WARNING} values. */
+  static String warning(long[] shape) {
+    return values(shape) <= WARNING
+        ? null
+        : "["
+            + WeightedBagOp.NAME
+            + "] values: SameDiff makes and reads a dense gradient of shape "
+            + Arrays.toString(shape)
+            + " at every step. Fix: train the table in a DL4J network, which updates touched rows"
+            + " only";
+  }
+
+  /** The values of a table, 0 where the shape is not known. */
+  private static long values(long[] shape) {
+    return shape == null || shape.length != 2 || shape[0] < 0 || shape[1] < 0
+        ? 0
+        : Math.multiplyExact(shape[0], shape[1]);
   }
 }

@@ -8,7 +8,6 @@ import java.util.Map;
 import java.util.Properties;
 import java.util.function.Supplier;
 import org.nd4j.linalg.factory.Nd4j;
-import org.nd4j.linalg.factory.Nd4jBackend;
 
 /**
  * One of the two native libraries of this jar, loaded at the first use, or the reason why it is
@@ -26,6 +25,8 @@ final class NativeLibrary {
   private static final String CPU_BACKEND = "org.nd4j.linalg.cpu.nativecpu.CpuBackend";
   private static final String ND4J_PROPERTIES =
       "META-INF/maven/org.nd4j/nd4j-native/pom.properties";
+
+  private static final String UNSTATED = "a release that is not stated";
 
   /** In the order of createOp in memory_ops.cpp. */
   private static final List<String> OPS =
@@ -106,8 +107,9 @@ final class NativeLibrary {
     require(kernels().available(), kernels().reason());
     String problem = backendProblem(Nd4j.getBackend().getClass().getName());
     require(problem == null, problem);
-    String version = nd4jVersion(Nd4jBackend.class.getClassLoader());
-    String failure = version.equals(ND4J_VERSION) ? probeNd4j() : "another release";
+    String version = nd4jVersion(Nd4j.getBackend().getClass().getClassLoader());
+    boolean other = !version.equals(ND4J_VERSION) && !version.equals(UNSTATED);
+    String failure = other ? "another release" : probeNd4j();
     require(
         failure == null,
         "built for libnd4jcpu " + ND4J_VERSION + ", found " + version + ": " + failure);
@@ -133,15 +135,14 @@ final class NativeLibrary {
         : "ND4J runs on " + backend + ", the ops of SameDiff graphs are built for " + CPU_BACKEND;
   }
 
-  /** The version that the nd4j-native jar states of itself. */
+  /** The version that the nd4j-native jar states of itself; repackaged jars may not. */
   private static String nd4jVersion(ClassLoader loader) {
     try (InputStream in = loader.getResourceAsStream(ND4J_PROPERTIES)) {
-      if (in == null) {
-        return "a jar that does not state its version (no " + ND4J_PROPERTIES + ")";
-      }
       Properties properties = new Properties();
-      properties.load(in);
-      return properties.getProperty("version", "no version in " + ND4J_PROPERTIES);
+      if (in != null) {
+        properties.load(in);
+      }
+      return properties.getProperty("version", UNSTATED);
     } catch (IOException e) {
       throw new Unavailable("cannot read " + ND4J_PROPERTIES + ": " + e.getMessage());
     }

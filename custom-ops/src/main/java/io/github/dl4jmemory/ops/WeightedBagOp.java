@@ -51,6 +51,7 @@ public final class WeightedBagOp extends MemoryOp {
   @Override
   public List<SDVariable> doDiff(List<SDVariable> gradients) {
     DenseGradientLimit.check(arg(0).getShape());
+    DenseGradientLimit.warn(arg(0).getShape());
     SDVariable[] ofTableAndWeights =
         new WeightedBagGradientOp(sameDiff, arg(0), arg(1), arg(2), gradients.get(0))
             .outputVariables();

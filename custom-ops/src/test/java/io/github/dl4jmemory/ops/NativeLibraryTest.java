@@ -4,6 +4,9 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
+import java.io.InputStream;
+import java.lang.reflect.Method;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
@@ -108,6 +111,59 @@ class NativeLibraryTest {
                 + " none: built for libnd4jcpu 1.0.0-M2.1, found 1.0.0-beta7: another release."
                 + " Fix: run on linux-x86_64 with nd4j-native 1.0.0-M2.1"),
         printed);
+  }
+
+  /** A repackaged jar may have lost its version: then the binary interface alone decides. */
+  @Test
+  @Tag("native")
+  void aReleaseThatIsNotStatedIsJudgedByItsBinaryInterface(@TempDir Path folder) throws Exception {
+    Path properties = folder.resolve("META-INF/maven/org.nd4j/nd4j-native/pom.properties");
+    Files.createDirectories(properties.getParent());
+    Files.writeString(properties, "artifactId=nd4j-native\n");
+    String printed = new ChildJvm().before(folder).run(GraphMain.class);
+    assertTrue(printed.contains("no error"), printed);
+  }
+
+  /** Defines the classes of this package anew. */
+  private static final class SecondLoader extends ClassLoader {
+    @Override
+    protected Class<?> loadClass(String name, boolean resolve) throws ClassNotFoundException {
+      if (!name.startsWith("io.github.dl4jmemory.")) {
+        return super.loadClass(name, resolve);
+      }
+      Class<?> loaded = findLoadedClass(name);
+      if (loaded != null) {
+        return loaded;
+      }
+      try (InputStream in = getResourceAsStream(name.replace('.', '/') + ".class")) {
+        byte[] bytes = in.readAllBytes();
+        return defineClass(name, bytes, 0, bytes.length);
+      } catch (IOException e) {
+        throw new ClassNotFoundException(name, e);
+      }
+    }
+  }
+
+  /** Uses the ops, then once more through a second class loader. */
+  static final class SecondLoaderMain {
+    private SecondLoaderMain() {}
+
+    public static void main(String[] arguments) throws ReflectiveOperationException {
+      GraphMain.main(arguments);
+      Class<?> again = new SecondLoader().loadClass(GraphMain.class.getName());
+      Method main = again.getDeclaredMethod("main", String[].class);
+      main.setAccessible(true);
+      main.invoke(null, (Object) arguments);
+    }
+  }
+
+  @Test
+  @Tag("native")
+  void aSecondClassLoaderIsToldWhy() {
+    String printed = new ChildJvm().run(SecondLoaderMain.class);
+    assertTrue(printed.contains("no error"), printed);
+    assertTrue(printed.contains("got none: cannot load "), printed);
+    assertTrue(printed.contains("already loaded in another classloader"), printed);
   }
 
   /** With and without a native library in this build: there is none that can be used. */

@@ -49,14 +49,18 @@ class NativeOpsTest {
     return view;
   }
 
-  /** Runs the op into outputs of that layout; returns them. */
+  /** Runs the op into outputs of that layout, which hold other numbers before; returns them. */
   private static INDArray[] run(UnaryOperator<INDArray> layout, MemoryOp op) {
     INDArray[] outputs =
         op.calculateOutputShape().stream()
-            .map(shape -> layout.apply(Nd4j.create(shape.dataType(), shape.getShape())))
+            .map(shape -> layout.apply(filled(shape.dataType(), shape.getShape())))
             .toArray(INDArray[]::new);
     op.addOutputArgument(outputs);
     return Nd4j.exec((CustomOp) op);
+  }
+
+  private static INDArray filled(DataType type, long... shape) {
+    return Nd4j.valueArrayOf(shape, 55, type);
   }
 
   private interface Check {
@@ -223,20 +227,22 @@ class NativeOpsTest {
     INDArray noSlots = Nd4j.create(DataType.INT64, 0, 3, 2);
     INDArray[] top = Nd4j.exec((CustomOp) new ProductKeyTopKOp(query, subKeys, 2));
     assertTrue(top[0].isEmpty() && top[1].isEmpty());
-    INDArray[] back =
-        Nd4j.exec((CustomOp) new ProductKeyTopKGradientOp(query, subKeys, noSlots, none));
-    AssertClose.same("subKeys", new double[60], back[1]);
+    ProductKeyTopKGradientOp back = new ProductKeyTopKGradientOp(query, subKeys, noSlots, none);
+    INDArray keyGradients = filled(DataType.FLOAT, 3, 2, 5, 2);
+    back.addOutputArgument(query.dup(), keyGradients);
+    Nd4j.exec((CustomOp) back);
+    AssertClose.same("subKeys", new double[60], keyGradients);
 
     INDArray values = Nd4j.ones(DataType.FLOAT, 7, 3);
     INDArray slots = Nd4j.create(DataType.INT64, 0, 2);
     INDArray weights = Nd4j.create(DataType.FLOAT, 0, 2);
     assertTrue(Nd4j.exec((CustomOp) new WeightedBagOp(values, slots, weights))[0].isEmpty());
-    INDArray[] bagBack =
-        Nd4j.exec(
-            (CustomOp)
-                new WeightedBagGradientOp(
-                    values, slots, weights, Nd4j.create(DataType.FLOAT, 0, 3)));
-    AssertClose.same("values", new double[21], bagBack[0]);
+    WeightedBagGradientOp bagBack =
+        new WeightedBagGradientOp(values, slots, weights, Nd4j.create(DataType.FLOAT, 0, 3));
+    INDArray valueGradients = filled(DataType.FLOAT, 7, 3);
+    bagBack.addOutputArgument(valueGradients, weights.dup());
+    Nd4j.exec((CustomOp) bagBack);
+    AssertClose.same("values", new double[21], valueGradients);
 
     INDArray noRows = Nd4j.create(DataType.INT64, 0);
     INDArray[] in = {values, noRows, Nd4j.create(DataType.FLOAT, 0, 3)};
