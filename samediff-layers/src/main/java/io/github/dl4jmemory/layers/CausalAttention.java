@@ -149,7 +149,7 @@ public final class CausalAttention extends TokenwiseLayer {
       SameDiff sd, SDVariable input, Map<String, SDVariable> parameters, SDVariable mask) {
     boolean turn = getRnnFormat() == RNNFormat.NCW;
     SDVariable x = turn ? input.permute(0, 2, 1) : input;
-    SDVariable time = sd.sizeAt(x, 1);
+    SDVariable time = sd.squeeze(sd.stridedSlice(x.shape(), new long[] {1}, new long[] {2}, 1), 0);
     SDVariable q = rotated(sd, split(sd, x, parameters.get(WQ), heads), time);
     SDVariable k = rotated(sd, split(sd, x, parameters.get(WK), keyValueHeads), time);
     SDVariable v = split(sd, x, parameters.get(WV), keyValueHeads);
@@ -163,7 +163,7 @@ public final class CausalAttention extends TokenwiseLayer {
     SDVariable mixed = sd.linalg().matmul(sd.nn().softmax(scores, -1), repeated(sd, v, group));
     SDVariable rows = sd.reshape(mixed.permute(0, 2, 1, 3), -1, getNIn());
     SDVariable out = rows.mmul(parameters.get(WO));
-    out = GraphShapes.reshape(sd, out, sd.sizeAt(x, 0), time, getNIn());
+    out = GraphShapes.likeSequence(sd, out, x, getNIn());
     if (mask != null) {
       out = out.mul(sd.expandDims(mask, -1).castTo(out.dataType()));
     }
@@ -174,7 +174,7 @@ public final class CausalAttention extends TokenwiseLayer {
   private SDVariable split(SameDiff sd, SDVariable x, SDVariable w, int parts) {
     SDVariable rows = sd.reshape(x, -1, getNIn()).mmul(w);
     long headSize = headSize();
-    return GraphShapes.reshape(sd, rows, sd.sizeAt(x, 0), sd.sizeAt(x, 1), (long) parts, headSize)
+    return GraphShapes.likeSequence(sd, rows, x, parts, headSize)
         .permute(0, 2, 1, 3);
   }
 

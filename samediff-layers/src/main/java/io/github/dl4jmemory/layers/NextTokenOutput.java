@@ -166,9 +166,10 @@ public final class NextTokenOutput extends TokenwiseLayer {
   @Override
   public SDVariable defineLayer(
       SameDiff sd, SDVariable input, Map<String, SDVariable> parameters, SDVariable mask) {
-    boolean turn = getRnnFormat() == RNNFormat.NCW && GraphShapes.isSequence(input);
+    boolean sequence = GraphShapes.isSequence(input);
+    boolean turn = sequence && getRnnFormat() == RNNFormat.NCW;
     SDVariable x = turn ? input.permute(0, 2, 1) : input;
-    SDVariable logits = GraphShapes.project(sd, x, parameters.get(W), getNIn(), getVocabulary());
+    SDVariable logits = GraphShapes.project(sd, sequence, x, parameters.get(W), getNIn(), getVocabulary());
     SDVariable p = sd.nn().softmax(logits, -1);
     return turn ? p.permute(0, 2, 1) : p;
   }

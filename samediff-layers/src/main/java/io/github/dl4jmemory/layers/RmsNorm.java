@@ -83,9 +83,11 @@ public final class RmsNorm extends TokenwiseLayer {
   @Override
   public SDVariable defineLayer(
       SameDiff sd, SDVariable input, Map<String, SDVariable> parameters, SDVariable mask) {
-    boolean turn = getRnnFormat() == RNNFormat.NCW && GraphShapes.isSequence(input);
+    boolean sequence = GraphShapes.isSequence(input);
+    boolean turn = sequence && getRnnFormat() == RNNFormat.NCW;
     SDVariable x = turn ? input.permute(0, 2, 1) : input;
-    SDVariable meanSquare = x.mul(x).mean(true, -1);
+    // M2.1 answers mean(true, -1) of rank 3 with wrong numbers (BlocksDefinitionTest): axis by rank.
+    SDVariable meanSquare = x.mul(x).mean(true, sequence ? 2 : 1);
     SDVariable gain = sd.squeeze(parameters.get(GAIN), 0);
     SDVariable y = x.div(sd.math().sqrt(meanSquare.add(epsilon))).mul(gain);
     return turn ? y.permute(0, 2, 1) : y;

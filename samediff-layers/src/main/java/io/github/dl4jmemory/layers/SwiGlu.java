@@ -77,12 +77,13 @@ public final class SwiGlu extends TokenwiseLayer {
   @Override
   public SDVariable defineLayer(
       SameDiff sd, SDVariable input, Map<String, SDVariable> parameters, SDVariable mask) {
-    boolean turn = getRnnFormat() == RNNFormat.NCW && GraphShapes.isSequence(input);
+    boolean sequence = GraphShapes.isSequence(input);
+    boolean turn = sequence && getRnnFormat() == RNNFormat.NCW;
     SDVariable x = turn ? input.permute(0, 2, 1) : input;
-    SDVariable a = GraphShapes.project(sd, x, parameters.get(W1), getNIn(), hiddenSize);
-    SDVariable b = GraphShapes.project(sd, x, parameters.get(W3), getNIn(), hiddenSize);
+    SDVariable a = GraphShapes.project(sd, sequence, x, parameters.get(W1), getNIn(), hiddenSize);
+    SDVariable b = GraphShapes.project(sd, sequence, x, parameters.get(W3), getNIn(), hiddenSize);
     SDVariable h = a.mul(sd.nn().sigmoid(a)).mul(b);
-    SDVariable out = GraphShapes.project(sd, h, parameters.get(W2), hiddenSize, getNOut());
+    SDVariable out = GraphShapes.project(sd, sequence, h, parameters.get(W2), hiddenSize, getNOut());
     return turn ? out.permute(0, 2, 1) : out;
   }
 

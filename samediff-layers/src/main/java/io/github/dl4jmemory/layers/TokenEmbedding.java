@@ -11,6 +11,7 @@ import org.nd4j.autodiff.samediff.SDVariable;
 import org.nd4j.autodiff.samediff.SameDiff;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
 
 /**
  * Rows of a table, one for each token id: {@code out[batch, time] = W[ids[batch, time]]}.
@@ -103,9 +104,9 @@ public final class TokenEmbedding extends DefinedLayer {
     SDVariable slots = sd.reshape(input.castTo(DataType.INT64), -1, 1);
     SDVariable ones = sd.onesLike(slots).castTo(table.dataType());
     SDVariable rows = SDMemory.weightedBag(sd, input.name() + "_rows", table, slots, ones);
-    SDVariable perExample = GraphShapes.reshape(sd, input, sd.sizeAt(input, 0), -1L);
-    SDVariable time = sd.sizeAt(perExample, 1);
-    SDVariable out = GraphShapes.reshape(sd, rows, sd.sizeAt(input, 0), time, nOut);
+    SDVariable batch = sd.stridedSlice(input.shape(), new long[] {0}, new long[] {1}, 1);
+    SDVariable rest = sd.constant(Nd4j.createFromArray(-1L, nOut));
+    SDVariable out = sd.reshape(rows, sd.concat(0, batch, rest));
     return mask == null ? out : out.mul(sd.expandDims(mask, -1).castTo(out.dataType()));
   }
 
