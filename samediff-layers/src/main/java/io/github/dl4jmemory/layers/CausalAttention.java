@@ -174,8 +174,7 @@ public final class CausalAttention extends TokenwiseLayer {
   private SDVariable split(SameDiff sd, SDVariable x, SDVariable w, int parts) {
     SDVariable rows = sd.reshape(x, -1, getNIn()).mmul(w);
     long headSize = headSize();
-    return GraphShapes.likeSequence(sd, rows, x, parts, headSize)
-        .permute(0, 2, 1, 3);
+    return GraphShapes.likeSequence(sd, rows, x, parts, headSize).permute(0, 2, 1, 3);
   }
 
   /** Each key-value head as often as there are heads that read it. */
@@ -226,9 +225,12 @@ public final class CausalAttention extends TokenwiseLayer {
     SDVariable position = positions(sd, time, x.dataType());
     SDVariable later =
         sd.expandDims(position, 0).gt(sd.expandDims(position, 1)).castTo(x.dataType());
-    if (mask != null) {
+    if (mask
+        != null) { // its own key is left to every query: M2.1's softmax of an all-masked row is NaN
+      SDVariable other =
+          sd.expandDims(position, 0).neq(sd.expandDims(position, 1)).castTo(x.dataType());
       SDVariable masked = mask.castTo(x.dataType()).rsub(1);
-      later = later.add(sd.expandDims(sd.expandDims(masked, 1), 1));
+      later = later.add(sd.expandDims(sd.expandDims(masked, 1), 1).mul(other));
     }
     return later.mul(-1e9);
   }

@@ -83,7 +83,7 @@ public abstract class DefinedLayer extends SameDiffLayer {
     NameScope scope = sd.withNameScope(name);
     try {
       Map<String, SDVariable> variables = new LinkedHashMap<>();
-      arrays.forEach((key, array) -> variables.put(key, sd.var(key, array)));
+      arrays.forEach((key, array) -> variables.put(key, sd.var(name + "/" + key, array)));
       return defineLayer(sd, x, variables, null);
     } finally {
       scope.close();

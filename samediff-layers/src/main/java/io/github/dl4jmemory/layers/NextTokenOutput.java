@@ -169,7 +169,8 @@ public final class NextTokenOutput extends TokenwiseLayer {
     boolean sequence = GraphShapes.isSequence(input);
     boolean turn = sequence && getRnnFormat() == RNNFormat.NCW;
     SDVariable x = turn ? input.permute(0, 2, 1) : input;
-    SDVariable logits = GraphShapes.project(sd, sequence, x, parameters.get(W), getNIn(), getVocabulary());
+    SDVariable logits =
+        GraphShapes.project(sd, sequence, x, parameters.get(W), getNIn(), getVocabulary());
     SDVariable p = sd.nn().softmax(logits, -1);
     return turn ? p.permute(0, 2, 1) : p;
   }

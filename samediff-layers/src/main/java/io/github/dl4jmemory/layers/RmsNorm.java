@@ -86,7 +86,8 @@ public final class RmsNorm extends TokenwiseLayer {
     boolean sequence = GraphShapes.isSequence(input);
     boolean turn = sequence && getRnnFormat() == RNNFormat.NCW;
     SDVariable x = turn ? input.permute(0, 2, 1) : input;
-    // M2.1 answers mean(true, -1) of rank 3 with wrong numbers (BlocksDefinitionTest): axis by rank.
+    // M2.1 answers mean(true, -1) of rank 3 with wrong numbers (BlocksDefinitionTest): axis by
+    // rank.
     SDVariable meanSquare = x.mul(x).mean(true, sequence ? 2 : 1);
     SDVariable gain = sd.squeeze(parameters.get(GAIN), 0);
     SDVariable y = x.div(sd.math().sqrt(meanSquare.add(epsilon))).mul(gain);

@@ -83,7 +83,8 @@ public final class SwiGlu extends TokenwiseLayer {
     SDVariable a = GraphShapes.project(sd, sequence, x, parameters.get(W1), getNIn(), hiddenSize);
     SDVariable b = GraphShapes.project(sd, sequence, x, parameters.get(W3), getNIn(), hiddenSize);
     SDVariable h = a.mul(sd.nn().sigmoid(a)).mul(b);
-    SDVariable out = GraphShapes.project(sd, sequence, h, parameters.get(W2), hiddenSize, getNOut());
+    SDVariable out =
+        GraphShapes.project(sd, sequence, h, parameters.get(W2), hiddenSize, getNOut());
     return turn ? out.permute(0, 2, 1) : out;
   }
 

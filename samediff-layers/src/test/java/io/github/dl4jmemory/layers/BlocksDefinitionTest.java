@@ -153,9 +153,7 @@ class BlocksDefinitionTest {
     INDArray y =
         sd.output(Map.of("x", Nd4j.ones(DataType.FLOAT, 2, 5, IN)), out.name()).get(out.name());
     assertArrayEquals(new long[] {2, 5, IN}, y.shape());
-    System.out.println("VARS "+sd.variableMap().keySet());
-    assertArrayEquals(
-        new long[] {IN, IN}, sd.getVariable("attention/Wo").getArr().shape());
+    assertArrayEquals(new long[] {IN, IN}, sd.getVariable("attention/Wo").getArr().shape());
   }
 
   private static void compare(

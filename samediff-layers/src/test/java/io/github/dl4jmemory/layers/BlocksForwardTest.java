@@ -60,8 +60,7 @@ class BlocksForwardTest {
   void causalAttention(DataType type, RNNFormat format, boolean masked, Random random) {
     CausalAttention layer =
         CausalAttention.builder().nIn(36).heads(6).keyValueHeads(2).rnnFormat(format).build();
-    check(
-        layer, type, masked, random, (p, x, keep) -> BlockOracles.attention(layer, p, x, keep));
+    check(layer, type, masked, random, (p, x, keep) -> BlockOracles.attention(layer, p, x, keep));
   }
 
   @ParameterizedTest
@@ -100,7 +99,8 @@ class BlocksForwardTest {
     for (int b = 0; b < BATCH; b++) {
       boolean[] kept = Arrays.copyOfRange(keep, b * TIME, (b + 1) * TIME);
       double[][] expected =
-          oracle.run(runtime.paramTable(), x.slice(b).castTo(DataType.DOUBLE).toDoubleMatrix(), kept);
+          oracle.run(
+              runtime.paramTable(), x.slice(b).castTo(DataType.DOUBLE).toDoubleMatrix(), kept);
       for (int t = 0; t < TIME; t++) {
         double[] row = kept[t] ? expected[t] : new double[expected[t].length];
         double tolerance = AssertClose.tolerance(type, 200, 20);

@@ -45,8 +45,7 @@ class CausalAttentionStepTest {
   }
 
   private static INDArray times(INDArray x, int from, int to) {
-    return x.get(
-        NDArrayIndex.all(), NDArrayIndex.interval(from, to), NDArrayIndex.all());
+    return x.get(NDArrayIndex.all(), NDArrayIndex.interval(from, to), NDArrayIndex.all());
   }
 
   @Test
@@ -91,8 +90,7 @@ class CausalAttentionStepTest {
     INDArray forgotten = step(runtime, times(x, 8, 9)).dup();
     assertThrows(AssertionError.class, () -> AssertClose.close("", expected, forgotten, 1e-6));
     runtime.rnnSetPreviousState(state);
-    AssertClose.same(
-        "after restoring", Elements.doubles(expected), step(runtime, times(x, 8, 9)));
+    AssertClose.same("after restoring", Elements.doubles(expected), step(runtime, times(x, 8, 9)));
   }
 
   @Test
@@ -123,8 +121,7 @@ class CausalAttentionStepTest {
         "[CausalAttention (layer 0)] state: expected keys and values of shape [batch, time, 12], got"
             + " keys DOUBLE array (shape [3, 2, 5]), values null. Fix: pass what"
             + " rnnGetPreviousState() returned.",
-        () ->
-            runtime.rnnSetPreviousState(Map.of("keys", Nd4j.ones(DataType.DOUBLE, BATCH, 2, 5))));
+        () -> runtime.rnnSetPreviousState(Map.of("keys", Nd4j.ones(DataType.DOUBLE, BATCH, 2, 5))));
     UnsupportedOperationException refusal =
         assertThrows(
             UnsupportedOperationException.class,
@@ -138,8 +135,7 @@ class CausalAttentionStepTest {
   }
 
   private static void refused(String message, Runnable action) {
-    IllegalArgumentException refusal =
-        assertThrows(IllegalArgumentException.class, action::run);
+    IllegalArgumentException refusal = assertThrows(IllegalArgumentException.class, action::run);
     assertEquals(message, refusal.getMessage());
   }
 }

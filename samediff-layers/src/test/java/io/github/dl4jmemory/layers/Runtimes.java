@@ -14,8 +14,7 @@ final class Runtimes {
 
   /** A runtime with random parameters (no gain of 1) and a gradient view. */
   static LayerRuntime<?> of(DefinedLayer layer, DataType dataType, Random random) {
-    NeuralNetConfiguration conf =
-        Networks.settings(dataType, new NoOp()).layer(layer).build();
+    NeuralNetConfiguration conf = Networks.settings(dataType, new NoOp()).layer(layer).build();
     long size = layer.initializer().numParams(conf);
     double[] values = random.doubles(size, -0.7, 0.9).toArray();
     INDArray params = Nd4j.createFromArray(values).castTo(dataType).reshape(1, size);
