@@ -3,8 +3,7 @@
 // Every array is contiguous, row-major, and already validated for shape and dtype by the caller.
 // Sizes the caller ensures: 1 <= topK <= n <= 65536, keySize even and >= 2, valueSize >= 1; batch, bags, bagSize, accesses >= 0.
 // Kernels check what only the data can tell (a slot out of range, a NaN score) BEFORE they write anything
-// that the caller can see as a result, and then return a status instead of a result. One exception: after DM_NAN the outputs of
-// product_key_topk and product_key_select may be partly written; the caller discards them.
+// that the caller can see as a result, and then return a status instead of a result.
 // NaN means: in any half score, or in the sum of a rank pair that is formed (p*q <= topK; infinities of both signs).
 // Names of axes are those of the Java API: batch, heads, subKeys (n), slots (n*n), keySize (both halves together),
 // topK, valueSize, bags, bagSize, rows (= distinct slots touched).

@@ -8,7 +8,7 @@
 //            one task. Few queries: a head and a half are one task, keys are streamed, and whoever finishes the second half
 //            of a head merges.
 // Floors, per query and head: n*keySize multiply-adds; keys read once per query block; writes 2*topK values. Backward:
-// 2*topK*keySize multiply-adds. All outputs: assigned. After DM_NAN the outputs may be partly written: discard them.
+// 2*topK*keySize multiply-adds. All outputs: assigned, those of a lookup only when no score is NaN (they are staged: 12 bytes a result).
 #include <omp.h>
 
 #include "../kernels.h"
@@ -174,19 +174,37 @@ struct Lookup {
   }
 };
 
+// Runs a lookup into scratch memory and hands its results over only if it ends well.
+template <class T, class Into>
+int32_t staged(int64_t results, T *scores, int64_t *slots, Into lookup) {
+  Scratch scratch;
+  if (!scratch.allocate(Scratch::bytes<T>(results) + Scratch::bytes<int64_t>(results))) return DM_NO_MEMORY;
+  T *stagedScores = scratch.take<T>(results);
+  int64_t *stagedSlots = scratch.take<int64_t>(results);
+  const int32_t status = lookup(stagedScores, stagedSlots);
+  if (status == DM_OK && results > 0) {
+    __builtin_memcpy(scores, stagedScores, size_t(results) * sizeof(T));
+    __builtin_memcpy(slots, stagedSlots, size_t(results) * sizeof(int64_t));
+  }
+  return status;
+}
+
 }  // namespace
 
 template <class T>
 int32_t product_key_topk(const T *query, const T *subKeys, int64_t batch, int64_t heads, int64_t n, int64_t keySize,
                          int64_t topK, T *scores, int64_t *slots, int32_t threads, int64_t *where) {
-  Lookup<T> lookup{query, subKeys, batch, heads, n, keySize, topK, scores, slots, most(threads, 1)};
-  return lookup.run(where);
+  return staged<T>(batch * heads * topK, scores, slots, [&](T *stagedScores, int64_t *stagedSlots) {
+    Lookup<T> lookup{query, subKeys, batch, heads, n, keySize, topK, stagedScores, stagedSlots, most(threads, 1)};
+    return lookup.run(where);
+  });
 }
 
+namespace {
+
 template <class T>
-int32_t product_key_select(const T *halfScores, int64_t queries, int64_t n, int64_t topK, T *scores, int64_t *slots,
-                           int32_t threads, int64_t *where) {
-  threads = most(threads, 1);
+int32_t select(const T *halfScores, int64_t queries, int64_t n, int64_t topK, T *scores, int64_t *slots, int32_t threads,
+               int64_t *where) {
   const int64_t each = Scratch::bytes<T>(padded<T>(n)) + 2 * Scratch::bytes<T>(topK) + 2 * Scratch::bytes<uint32_t>(topK) +
                        Selector<T>::scratch_bytes(n, topK);
   Scratch scratch;
@@ -215,6 +233,16 @@ int32_t product_key_select(const T *halfScores, int64_t queries, int64_t n, int6
     }
   }
   return nan_status(firstNan, where);
+}
+
+}  // namespace
+
+template <class T>
+int32_t product_key_select(const T *halfScores, int64_t queries, int64_t n, int64_t topK, T *scores, int64_t *slots,
+                           int32_t threads, int64_t *where) {
+  return staged<T>(queries * topK, scores, slots, [&](T *stagedScores, int64_t *stagedSlots) {
+    return select(halfScores, queries, n, topK, stagedScores, stagedSlots, most(threads, 1), where);
+  });
 }
 
 namespace {
