@@ -11,5 +11,10 @@
  * io.github.dl4jmemory.ops.KernelChoice} made at the first call: the native ones where the library
  * can be loaded, the portable ones elsewhere, or those that the system property {@code
  * dl4jmemory.kernels} demands. The choice is logged once, with its reason.
+ *
+ * <p>{@link io.github.dl4jmemory.ops.SDMemory} is the door for SameDiff graphs. SameDiff runs only
+ * ops that libnd4j knows: the native library registers its own in the libnd4jcpu that ND4J has
+ * loaded, after it has compared that library with the release that it was built for. The op classes
+ * of this package are public because SameDiff makes them by reflection.
  */
 package io.github.dl4jmemory.ops;
