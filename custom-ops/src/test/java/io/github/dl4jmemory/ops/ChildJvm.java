@@ -33,6 +33,10 @@ final class ChildJvm {
   String run(Class<?> main, Object... arguments) {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    String cache = System.getProperty(LibraryFile.DIRECTORY_PROPERTY);
+    if (cache != null) {
+      command.add("-D" + LibraryFile.DIRECTORY_PROPERTY + "=" + cache);
+    }
     command.addAll(options);
     command.addAll(List.of("-cp", classPath, main.getName()));
     for (Object argument : arguments) {
