@@ -11,7 +11,7 @@ namespace dm {
 namespace DM_TIER {
 
 constexpr int kTileRows = 6;
-constexpr int64_t kAheadBytes = 8192;  // of keys, between a prefetch and its use
+constexpr int64_t kAheadBytes = 4096;  // of keys, between a prefetch and its use
 template <class T>
 constexpr int kTileColumns = 2 * kLanes<T>;
 
