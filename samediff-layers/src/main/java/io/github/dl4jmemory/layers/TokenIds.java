@@ -35,7 +35,7 @@ final class TokenIds {
         parameter,
         "INT or LONG ids for a vocabulary of more than 2^24, where FLOAT is not exact",
         Require.describe(ids),
-        "pass castTo(DataType.INT32) made from exact ids");
+        "pass castTo(DataType.INT) made from exact ids");
     double[] values = ids.castTo(DataType.DOUBLE).dup('c').data().asDouble();
     int[] read = new int[values.length];
     for (int i = 0; i < read.length; i++) {
