@@ -255,7 +255,8 @@ final class FloatReals extends Reals<float[]> {
   }
 
   // exp(x) = 2^k exp(r), |r| <= ln(2)/2: k by rounding in the mantissa, exp(r) by the polynomial of
-  // Cephes' expf. Relative error below 1.2e-7 (BlocksForwardTest); outside of [-87.3, 88.02] Math.exp answers.
+  // Cephes' expf. Relative error below 1.2e-7 (BlocksForwardTest); outside of [-87.3, 88.02]
+  // Math.exp answers.
 
   private static final float ROUND = 12582912f; // 1.5 * 2^23
   private static final float LOG2_E = 1.44269504f;

@@ -188,8 +188,7 @@ class BlocksLifecycleTest {
   void maskedTokensDoNotMatter(Random random) {
     DataSet data = data(random, DataType.FLOAT);
     INDArray mask = mask(0, 9, 13, 14);
-    DataSet other =
-        new DataSet(data.getFeatures().dup(), data.getLabels().dup(), mask, mask);
+    DataSet other = new DataSet(data.getFeatures().dup(), data.getLabels().dup(), mask, mask);
     for (int i : new int[] {0, 9, 13, 14}) {
       other.getFeatures().putScalar(i / TIME, i % TIME, -1);
       other.getLabels().putScalar(i / TIME, i % TIME, 1e6);
@@ -255,7 +254,8 @@ class BlocksLifecycleTest {
     MultiDataSet data = new MultiDataSet(ids, ids);
     double perplexity =
         NextTokenOutput.perplexity(
-            graph, new org.deeplearning4j.datasets.iterator.utilty.SingletonMultiDataSetIterator(data));
+            graph,
+            new org.deeplearning4j.datasets.iterator.utilty.SingletonMultiDataSetIterator(data));
     assertEquals(Math.exp(graph.score(data)), perplexity, 1e-6);
   }
 }

@@ -98,8 +98,7 @@ class BlocksRefusalTest {
 
   @Test
   void ids() {
-    LayerRuntime<?> embedding =
-        runtime(TokenEmbedding.builder().vocabulary(7).nOut(4).build());
+    LayerRuntime<?> embedding = runtime(TokenEmbedding.builder().vocabulary(7).nOut(4).build());
     refused(
         "[TokenEmbedding (layer 0)] input: expected whole numbers from 0 to 6, got 7.0 at token 1 of"
             + " FLOAT array (shape [1, 2]). Fix: check the tokenizer's vocabulary, and mask padding.",
@@ -179,8 +178,7 @@ class BlocksRefusalTest {
             + " padding.",
         score);
     UnsupportedOperationException oneHot =
-        assertThrows(
-            UnsupportedOperationException.class, () -> output.predict(Nd4j.zeros(1)));
+        assertThrows(UnsupportedOperationException.class, () -> output.predict(Nd4j.zeros(1)));
     assertEquals(
         "[NextTokenOutput (layer 0)] predict: expected one-hot labels, got token ids. Fix: use"
             + " score(...) or NextTokenOutput.perplexity(...).",
