@@ -114,7 +114,7 @@ class BlocksRefusalTest {
     refused(
         "[TokenEmbedding (layer 0)] input: expected token ids as FLOAT, DOUBLE, INT or LONG, got"
             + " HALF array (shape [1, 2]). Fix: cast them, for example castTo(DataType.INT).",
-        () -> activate(embedding, Nd4j.zeros(DataType.HALF, 1, 2)));
+        () -> activate(embedding, Nd4j.zeros(DataType.FLOAT16, 1, 2)));
     refused(
         "[TokenEmbedding (layer 0)] input: expected token ids [batch, time], [batch, time, 1] or"
             + " [batch, 1, time], got FLOAT array (shape [2, 3, 4]). Fix: pass ids, not one-hot"
