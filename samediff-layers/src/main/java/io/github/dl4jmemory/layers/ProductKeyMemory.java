@@ -256,19 +256,25 @@ public final class ProductKeyMemory extends TokenwiseLayer {
     SDVariable query = x.mmul(params.get(QUERY));
     SDVariable subKeyRows = params.get(SUB_KEYS);
     if (queryKeyNorm) {
-      query = normalised(sd, query.reshape(-1, half));
+      query = normalised(sd, query.reshape(-1, half), 1);
       SDVariable scale = params.get(KEY_GAIN).div(Math.sqrt(half)).reshape(heads, 2, 1, half);
-      subKeyRows = normalised(sd, subKeyRows).mul(scale);
+      subKeyRows = normalised(sd, subKeyRows, 3).mul(scale);
     }
+    String first = params.get(QUERY).name(); // names must differ between layers of one graph
+    String scope = first.substring(0, first.length() - QUERY.length());
     SDVariable[] top =
         SDMemory.productKeyTopK(
-            sd, "topK", query.reshape(-1, heads, keySize), subKeyRows, topK); // {scores, slots}
+            sd,
+            scope + "topK",
+            query.reshape(-1, heads, keySize),
+            subKeyRows,
+            topK); // {scores, slots}
     SDVariable weights = sd.nn.softmax(top[0], 2);
     long bagSize = (long) heads * topK;
     SDVariable y =
         SDMemory.weightedBag(
             sd,
-            "read",
+            scope + "read",
             params.get(VALUES),
             top[1].reshape(-1, bagSize),
             weights.reshape(-1, bagSize));
@@ -279,8 +285,8 @@ public final class ProductKeyMemory extends TokenwiseLayer {
     return y.mmul(params.get(OUTPUT));
   }
 
-  private static SDVariable normalised(SameDiff sd, SDVariable rows) {
-    SDVariable meanSquare = sd.math.square(rows).mean(true, -1);
+  private static SDVariable normalised(SameDiff sd, SDVariable rows, int featureAxis) {
+    SDVariable meanSquare = sd.math.square(rows).mean(true, featureAxis);
     return rows.div(sd.math.sqrt(meanSquare.add(NORM_EPSILON)));
   }
 
