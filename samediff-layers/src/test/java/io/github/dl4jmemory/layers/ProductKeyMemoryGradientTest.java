@@ -20,14 +20,14 @@ class ProductKeyMemoryGradientTest {
   @CsvSource({"true,true", "true,false", "false,true", "false,false"})
   void everyParameterAndTheInput(boolean norm, boolean gate) {
     ProductKeyMemory memory =
-        Networks.memory().queryKeyNorm(norm).gate(gate).valuesUpdater(new NoOp()).build();
+        memory().queryKeyNorm(norm).gate(gate).valuesUpdater(new NoOp()).build();
     AssertGradient.of(Networks.forGradients(memory), data());
   }
 
   /** Sgd(1) turns a gradient row into itself, so DL4J's check sees the row-sparse path. */
   @Test
   void rowSparsePath() {
-    ProductKeyMemory memory = Networks.memory().valuesUpdater(new Sgd(1)).build();
+    ProductKeyMemory memory = memory().valuesUpdater(new Sgd(1)).build();
     AssertGradient.of(Networks.forGradients(memory), data());
   }
 
@@ -48,12 +48,17 @@ class ProductKeyMemoryGradientTest {
             : Nd4j.randn(DataType.DOUBLE, batch, Networks.OUT, time);
     INDArray mask =
         Nd4j.createFromArray(new double[][] {{1, 1, 1}, {1, 0, 0}, {1, 1, 0}, {1, 1, 1}});
-    IUpdater values = new NoOp();
+    IUpdater values = last ? new NoOp() : new Sgd(1); // Sgd(1): the row-sparse path of a graph
     AssertGradient.of(
         Networks.sequenceGraph(
-            Networks.memory().valuesUpdater(values).build(), format, DataType.DOUBLE, new NoOp()),
+            memory().valuesUpdater(values).build(), format, DataType.DOUBLE, new NoOp()),
         new MultiDataSet(
             new INDArray[] {x}, new INDArray[] {y}, new INDArray[] {mask}, new INDArray[] {mask}));
+  }
+
+  /** 49 slots: fewer parameters than elsewhere, because every one takes two forward passes. */
+  private static ProductKeyMemory.Builder memory() {
+    return Networks.memory().subKeys(7).nOut(4).valueSize(2);
   }
 
   private static DataSet data() {
