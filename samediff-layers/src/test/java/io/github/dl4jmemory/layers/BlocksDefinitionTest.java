@@ -21,6 +21,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.nd4j.autodiff.samediff.SDVariable;
 import org.nd4j.autodiff.samediff.SameDiff;
 import org.nd4j.common.primitives.Pair;
@@ -108,10 +109,10 @@ class BlocksDefinitionTest {
     compare(layer, DataType.FLOAT, ids, outGradient, null, random);
   }
 
-  /** The loss of the output layer against -log p of its SameDiff definition. */
-  @Test
-  void nextTokenOutput(Random random) {
-    int vocabulary = 17;
+  /** The loss of the output layer against -log p of its SameDiff definition; in 1 and 2 chunks. */
+  @ParameterizedTest
+  @ValueSource(ints = {17, 20011})
+  void nextTokenOutput(int vocabulary, Random random) {
     NextTokenOutput layer =
         NextTokenOutput.builder().nIn(IN).vocabulary(vocabulary).rnnFormat(RNNFormat.NWC).build();
     NextTokenOutputRuntime<?> runtime =

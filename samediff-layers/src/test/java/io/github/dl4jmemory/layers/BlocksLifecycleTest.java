@@ -16,12 +16,14 @@ import java.util.stream.Stream;
 import org.deeplearning4j.datasets.iterator.utilty.ListDataSetIterator;
 import org.deeplearning4j.nn.conf.ComputationGraphConfiguration;
 import org.deeplearning4j.nn.conf.MultiLayerConfiguration;
+import org.deeplearning4j.nn.conf.RNNFormat;
 import org.deeplearning4j.nn.conf.inputs.InputType;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.deeplearning4j.nn.transferlearning.FineTuneConfiguration;
 import org.deeplearning4j.nn.transferlearning.TransferLearning;
 import org.deeplearning4j.nn.weights.WeightInit;
+import org.deeplearning4j.nn.workspace.LayerWorkspaceMgr;
 import org.deeplearning4j.util.ModelSerializer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -120,7 +122,7 @@ class BlocksLifecycleTest {
     assertEquals(7, embedding.getVocabulary());
     assertEquals(4, embedding.getNOut());
     assertEquals(
-        InputType.recurrent(4, 6, org.deeplearning4j.nn.conf.RNNFormat.NWC),
+        InputType.recurrent(4, 6, RNNFormat.NWC),
         embedding.getOutputType(0, InputType.feedForward(6)));
   }
 
@@ -245,6 +247,45 @@ class BlocksLifecycleTest {
       AssertClose.same("last", expected, network.output(cast.reshape(BATCH, TIME, 1)));
       AssertClose.same("middle", expected, network.output(cast.reshape(BATCH, 1, TIME)));
     }
+  }
+
+  @Test
+  void dropOutIsAppliedToTheInputOfEveryBlockInTrainingOnly(Random random) {
+    for (DefinedLayer layer :
+        List.of(
+            RmsNorm.builder().nIn(8).rnnFormat(RNNFormat.NWC).dropOut(0.5).build(),
+            CausalAttention.builder().nIn(8).heads(2).rnnFormat(RNNFormat.NWC).dropOut(0.5).build(),
+            SwiGlu.builder().nIn(8).hiddenSize(3).rnnFormat(RNNFormat.NWC).dropOut(0.5).build(),
+            NextTokenOutput.builder()
+                .nIn(8)
+                .vocabulary(5)
+                .rnnFormat(RNNFormat.NWC)
+                .dropOut(0.5)
+                .build())) {
+      LayerRuntime<?> runtime = Runtimes.of(layer, DataType.FLOAT, random);
+      INDArray x = Elements.uniform(random, DataType.FLOAT, BATCH, TIME, 8);
+      LayerWorkspaceMgr none = LayerWorkspaceMgr.noWorkspaces();
+      INDArray plain = runtime.activate(x.dup(), false, none).dup();
+      AssertClose.same("test", Elements.doubles(plain), runtime.activate(x.dup(), false, none));
+      assertTrue(runtime.activate(x.dup(), true, none).distance2(plain) > 0, layer.title());
+    }
+  }
+
+  /** Without DL4J's division by the batch, gradients are those of the mean as they are. */
+  @Test
+  void withoutMinibatchDivision(Random random) {
+    NextTokenOutput layer =
+        NextTokenOutput.builder().nIn(4).vocabulary(5).rnnFormat(RNNFormat.NWC).build();
+    NextTokenOutputRuntime<?> output =
+        (NextTokenOutputRuntime<?>) Runtimes.of(layer, DataType.DOUBLE, random);
+    INDArray x = Elements.uniform(random, DataType.DOUBLE, BATCH, TIME, 4);
+    output.setInput(x, LayerWorkspaceMgr.noWorkspaces());
+    output.setLabels(Elements.slots(random, 5, BATCH, TIME));
+    output.backpropGradient(null, LayerWorkspaceMgr.noWorkspaces());
+    INDArray divided = output.gradientOf("W").div(BATCH);
+    output.conf().setMiniBatch(false);
+    output.backpropGradient(null, LayerWorkspaceMgr.noWorkspaces());
+    AssertClose.close("dW", divided, output.gradientOf("W"), 1e-12);
   }
 
   @Test
