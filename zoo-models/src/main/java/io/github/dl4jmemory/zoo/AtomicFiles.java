@@ -8,29 +8,17 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 
 /** Writes a whole file or none: into a temporary file beside it, then renamed over it. */
-public final class AtomicFiles {
+final class AtomicFiles {
   private AtomicFiles() {}
 
   /** What fills the file. */
   @FunctionalInterface
-  public interface Content {
-    /**
-     * Writes the content.
-     *
-     * @param out where to; closed by the caller
-     * @throws IOException when it cannot be written
-     */
+  interface Content {
     void writeTo(OutputStream out) throws IOException;
   }
 
-  /**
-   * Writes a file so that a reader sees the old one or the new one, never a part.
-   *
-   * @param file where to; its folder is made when missing
-   * @param content what to write
-   * @throws IOException when it cannot be written; then the old file, if any, is untouched
-   */
-  public static void write(Path file, Content content) throws IOException {
+  /** A reader sees the old file or the new one, never a part; its folder is made when missing. */
+  static void write(Path file, Content content) throws IOException {
     Path folder = file.toAbsolutePath().getParent();
     Files.createDirectories(folder);
     Path partial = Files.createTempFile(folder, "." + file.getFileName(), ".partial");

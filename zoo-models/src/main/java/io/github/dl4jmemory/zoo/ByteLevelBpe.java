@@ -66,7 +66,7 @@ public final class ByteLevelBpe implements AutoCloseable {
    * @param file the {@code tokenizer.json}
    * @return the tokenizer
    * @throws IOException when the file cannot be read
-   * @throws IllegalArgumentException when it is not JSON, or not a BPE over the 256 bytes
+   * @throws IllegalArgumentException when it is not JSON, or not a BPE over the bytes of UTF-8
    */
   public static ByteLevelBpe load(Path file) throws IOException {
     return new ByteLevelBpe(Files.readAllBytes(file), file.toString());
@@ -149,6 +149,8 @@ public final class ByteLevelBpe implements AutoCloseable {
    *
    * @param bytes any bytes
    * @return the ids
+   * @throws IllegalArgumentException when a byte has no token: a loaded vocabulary may lack the 13
+   *     bytes that UTF-8 never uses (Pythia's does); a trained one has all
    */
   public int[] encode(byte[] bytes) {
     IntStream.Builder ids = IntStream.builder();
@@ -165,7 +167,7 @@ public final class ByteLevelBpe implements AutoCloseable {
       append(ids, text.flip().toString(), Arrays.copyOfRange(bytes, from, in.position()));
       int malformed = result.isError() ? result.length() : 0;
       for (int i = 0; i < malformed; i++) {
-        ids.add(idOfByte[in.get() & 0xff]);
+        ids.add(idOf(in.get()));
       }
     }
     return ids.build().toArray();
@@ -177,7 +179,7 @@ public final class ByteLevelBpe implements AutoCloseable {
       Arrays.stream(encoded).forEach(ids::add);
     } else {
       for (byte b : bytes) {
-        ids.add(idOfByte[b & 0xff]);
+        ids.add(idOf(b));
       }
     }
   }
@@ -219,6 +221,18 @@ public final class ByteLevelBpe implements AutoCloseable {
   @Override
   public void close() {
     tokenizer.close();
+  }
+
+  private int idOf(byte b) {
+    int id = idOfByte[b & 0xff];
+    Require.that(
+        id >= 0,
+        OWNER,
+        "bytes",
+        "bytes that the vocabulary has a token for",
+        String.format("0x%02X", b),
+        "give UTF-8 text, or a vocabulary trained here, which has all 256 bytes");
+    return id;
   }
 
   private int idOf(byte[] bytes) {
@@ -283,15 +297,19 @@ public final class ByteLevelBpe implements AutoCloseable {
         ids[bytesOf[id][0] & 0xff] = id;
       }
     }
-    long missing = Arrays.stream(ids).filter(id -> id < 0).count();
+    long missing = IntStream.range(0, BYTES).filter(b -> ids[b] < 0 && inUtf8(b)).count();
     Require.that(
         missing == 0,
         OWNER,
         source,
-        "one token for each of the 256 bytes",
-        missing + " bytes without a token",
+        "one token for each of the 243 bytes of UTF-8",
+        missing + " without a token",
         "give the tokenizer.json of a byte-level BPE, such as GPT-2's or Pythia's");
     return ids;
+  }
+
+  private static boolean inUtf8(int b) {
+    return b != 0xC0 && b != 0xC1 && b < 0xF5;
   }
 
   private static byte[] toJson(BpeTrainer.Merges trained) throws IOException {
