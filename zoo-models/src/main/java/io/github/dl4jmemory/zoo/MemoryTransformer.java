@@ -15,11 +15,10 @@ import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.nn.conf.ComputationGraphConfiguration;
 import org.deeplearning4j.nn.conf.ComputationGraphConfiguration.GraphBuilder;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
-import org.deeplearning4j.nn.conf.distribution.NormalDistribution;
 import org.deeplearning4j.nn.conf.graph.ElementWiseVertex;
 import org.deeplearning4j.nn.conf.inputs.InputType;
 import org.deeplearning4j.nn.graph.ComputationGraph;
-import org.deeplearning4j.nn.weights.WeightInitDistribution;
+import org.deeplearning4j.nn.weights.WeightInit;
 import org.deeplearning4j.util.ModelSerializer;
 import org.deeplearning4j.zoo.PretrainedType;
 import org.deeplearning4j.zoo.ZooModel;
@@ -53,6 +52,7 @@ import org.nd4j.linalg.learning.config.Adam;
  * Scale, arXiv 2412.09764, section 3 (there the memory always replaces the feed-forward block);
  * Kim and Jung 2020 and UltraMemV2, arXiv 2508.18756 (memory beside it).
  */
+@SuppressWarnings("unchecked") // DL4J declares <M extends Model> M init()
 public final class MemoryTransformer extends ZooModel<ComputationGraph> {
   private static final String OWNER = "MemoryTransformer";
 
@@ -107,11 +107,10 @@ public final class MemoryTransformer extends ZooModel<ComputationGraph> {
   }
 
   private TokenEmbedding embedding() {
-    NormalDistribution normal = new NormalDistribution(0, 1 / Math.sqrt(settings.model));
     return TokenEmbedding.builder()
         .vocabulary(settings.vocabulary)
         .nOut(settings.model)
-        .weightInit(new WeightInitDistribution(normal))
+        .weightInit(WeightInit.VAR_SCALING_NORMAL_FAN_OUT) // variance 1 / model
         .build();
   }
 
@@ -186,7 +185,6 @@ public final class MemoryTransformer extends ZooModel<ComputationGraph> {
    * @return an initialised graph
    */
   @Override
-  @SuppressWarnings("unchecked") // DL4J declares <M extends Model> M init()
   public ComputationGraph init() {
     ComputationGraph network = new ComputationGraph(conf());
     network.init();
