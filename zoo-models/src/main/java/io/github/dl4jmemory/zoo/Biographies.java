@@ -30,11 +30,15 @@ final class Biographies {
             "PERSON has a birthday on",
             "The date on which PERSON was born is",
             "PERSON came into the world on",
-            "The day when PERSON came into the world is"),
+            "The day when PERSON came into the world is",
+            "The birthday that PERSON has is on",
+            "The day of birth of PERSON is",
+            "On the calendar PERSON was born on",
+            "It is known that PERSON has a birthday on"),
         List.of(
             "The day on which PERSON was born is",
             "The date when PERSON has a birthday is",
-            "The birthday on which PERSON came into the world is")),
+            "It is known that the birthday of PERSON is")),
     BIRTHPLACE(
         List.of(
             "PERSON was born in",
@@ -42,11 +46,15 @@ final class Biographies {
             "PERSON is a native of",
             "The town where PERSON was born is",
             "PERSON comes from",
-            "The town from which PERSON comes is"),
+            "The town from which PERSON comes is",
+            "The birthplace that PERSON has is",
+            "The town of birth of PERSON is",
+            "On the map PERSON comes from",
+            "It is known that PERSON is a native of"),
         List.of(
             "The native town of PERSON is",
             "The town that is the birthplace of PERSON is",
-            "The birthplace from which PERSON comes is")),
+            "It is known that PERSON was born in")),
     EMPLOYER(
         List.of(
             "PERSON works for",
@@ -54,11 +62,15 @@ final class Biographies {
             "PERSON is employed by",
             "The firm that employs PERSON is",
             "PERSON has a job with",
-            "The firm for which PERSON works is"),
+            "The firm for which PERSON works is",
+            "The employer that PERSON has is",
+            "The firm of PERSON is",
+            "On the payroll PERSON is employed by",
+            "It is known that PERSON works for"),
         List.of(
             "The firm with which PERSON has a job is",
             "The employer for which PERSON works is",
-            "The firm by which PERSON is employed is")),
+            "It is known that the employer of PERSON is")),
     HOME(
         List.of(
             "PERSON lives in",
@@ -66,11 +78,15 @@ final class Biographies {
             "PERSON is a resident of",
             "The town where PERSON lives is",
             "PERSON has a house in",
-            "The town in which PERSON has a house is"),
+            "The town in which PERSON has a house is",
+            "The home that PERSON has is in",
+            "The town of residence of PERSON is",
+            "On the register PERSON is a resident of",
+            "It is known that PERSON lives in"),
         List.of(
             "The town in which PERSON lives is",
-            "The town that is the home of PERSON is",
-            "The town where PERSON has a house is"));
+            "The town where PERSON has a house is",
+            "It is known that the home of PERSON is"));
 
     private final List<String> stated;
     private final List<String> asked;
@@ -141,12 +157,11 @@ final class Biographies {
     return facts;
   }
 
-  /** Every fact once, in random order, each in a random one of its training phrasings. */
-  List<String> sentences(long seed) {
-    Random random = new Random(seed);
-    List<Fact> order = new ArrayList<>(facts);
-    Collections.shuffle(order, random);
-    return order.stream().map(f -> f.sentence(pick(f.relation().stated(), random))).toList();
+  /** Every fact in every one of its training phrasings. */
+  List<String> sentences() {
+    return facts.stream()
+        .flatMap(fact -> fact.relation().stated().stream().map(fact::sentence))
+        .toList();
   }
 
   private static <T> T pick(List<T> list, Random random) {

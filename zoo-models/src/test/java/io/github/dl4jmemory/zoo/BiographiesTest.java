@@ -18,9 +18,6 @@ class BiographiesTest {
   void followsFromTheSeed() {
     assertEquals(Biographies.of(37, 5).facts(), Biographies.of(37, 5).facts());
     assertNotEquals(Biographies.of(37, 5).facts(), Biographies.of(37, 6).facts());
-    Biographies people = Biographies.of(37, 5);
-    assertEquals(people.sentences(1), people.sentences(1));
-    assertNotEquals(people.sentences(1), people.sentences(2));
   }
 
   @Test
@@ -34,15 +31,10 @@ class BiographiesTest {
   }
 
   @Test
-  void everyRoundStatesEveryFactOnce() {
-    Biographies people = Biographies.of(53, 3);
-    Set<String> stated =
-        people.facts().stream()
-            .flatMap(f -> f.relation().stated().stream().map(f::sentence))
-            .collect(Collectors.toSet());
-    List<String> sentences = people.sentences(9);
-    assertEquals(people.facts().size(), new HashSet<>(sentences).size());
-    assertTrue(stated.containsAll(sentences));
+  void statesEveryFactInEveryPhrasing() {
+    List<String> sentences = Biographies.of(53, 3).sentences();
+    assertEquals(53 * 4 * 10, sentences.size());
+    assertEquals(sentences.size(), new HashSet<>(sentences).size());
   }
 
   @Test
@@ -54,9 +46,7 @@ class BiographiesTest {
     for (Relation relation : Relation.values()) {
       for (String phrasing : relation.asked()) {
         assertTrue(phrasing.contains("PERSON"), phrasing);
-        for (String other : stated) {
-          assertFalse(phrasing.contains(other) || other.contains(phrasing), phrasing);
-        }
+        assertFalse(stated.contains(phrasing), phrasing);
       }
     }
   }

@@ -1,0 +1,107 @@
+package io.github.dl4jmemory.zoo;
+
+import io.github.dl4jmemory.zoo.Biographies.Fact;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Random;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+
+/** One stated fact a row; every round states every fact once, in a random one of its phrasings. */
+final class BiographyData implements TrainingData {
+  /** A question: the tokens of the prompt and of the true answer. */
+  record Question(Fact fact, int[] prompt, int[] answer) {
+    int[] row() {
+      return join(prompt, answer);
+    }
+  }
+
+  private final List<List<int[]>> stated; // by fact, by phrasing
+  private final List<Question> questions;
+  private final int batch;
+  private final long seed;
+  private final int context;
+  private List<Integer> order; // of the round below
+  private long round = -1;
+
+  BiographyData(Biographies people, ByteLevelBpe tokens, int batch, long seed) {
+    this.batch = batch;
+    this.seed = seed;
+    int start = tokens.endOfText().orElseThrow();
+    this.stated =
+        people.facts().stream()
+            .map(f -> f.relation().stated().stream().map(p -> row(tokens, start, f, p)).toList())
+            .toList();
+    this.questions = questions(people, tokens, start, seed);
+    this.context =
+        Stream.concat(stated.stream().flatMap(List::stream), heldOut().stream())
+                .mapToInt(row -> row.length)
+                .max()
+                .orElseThrow()
+            - 1;
+  }
+
+  private static int[] row(ByteLevelBpe tokens, int start, Fact fact, String phrasing) {
+    return join(new int[] {start}, tokens.encode(fact.sentence(phrasing)));
+  }
+
+  /** Every fact asked once, in a random one of the phrasings that are not trained on. */
+  private static List<Question> questions(
+      Biographies people, ByteLevelBpe tokens, int start, long seed) {
+    Random random = new Random(seed);
+    List<Question> questions = new ArrayList<>();
+    for (Fact fact : people.facts()) {
+      List<String> asked = fact.relation().asked();
+      String phrasing = asked.get(random.nextInt(asked.size()));
+      int[] prompt = join(new int[] {start}, tokens.encode(fact.prompt(phrasing)));
+      questions.add(new Question(fact, prompt, tokens.encode(fact.answer())));
+    }
+    return List.copyOf(questions);
+  }
+
+  private static int[] join(int[] left, int[] right) {
+    return IntStream.concat(IntStream.of(left), IntStream.of(right)).toArray();
+  }
+
+  List<Question> questions() {
+    return questions;
+  }
+
+  /** Steps after which every fact was stated so many times. */
+  int steps(int exposures) {
+    return Math.toIntExact(((long) stated.size() * exposures + batch - 1) / batch);
+  }
+
+  @Override
+  public List<int[]> rows(long step) {
+    List<int[]> rows = new ArrayList<>();
+    for (long i = step * batch; i < (step + 1) * batch; i++) {
+      rows.add(row(i / stated.size(), (int) (i % stated.size())));
+    }
+    return rows;
+  }
+
+  private int[] row(long wantedRound, int place) {
+    if (round != wantedRound) {
+      order = new ArrayList<>(IntStream.range(0, stated.size()).boxed().toList());
+      Collections.shuffle(order, new Random(seed + 31 * wantedRound));
+      round = wantedRound;
+    }
+    int fact = order.get(place);
+    List<int[]> phrasings = stated.get(fact);
+    Random random = new Random(seed ^ (wantedRound * 1_000_003L + fact));
+    random.nextInt(); // the first draw of neighbouring seeds is alike
+    return phrasings.get(random.nextInt(phrasings.size()));
+  }
+
+  @Override
+  public List<int[]> heldOut() {
+    return questions.stream().map(Question::row).toList();
+  }
+
+  @Override
+  public int context() {
+    return context;
+  }
+}

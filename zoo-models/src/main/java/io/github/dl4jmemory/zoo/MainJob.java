@@ -1,0 +1,285 @@
+package io.github.dl4jmemory.zoo;
+
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
+import org.deeplearning4j.nn.graph.ComputationGraph;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/**
+ * The main job: trains a dense and a memory model of equal compute per token on invented
+ * biographies, or on the user's own text, and compares what they know. {@code --help} lists the
+ * options. Exit codes: 0 done, 1 failed, 2 wrong arguments, 130 interrupted with a checkpoint.
+ */
+@Command(
+    name = "dl4j-memory",
+    mixinStandardHelpOptions = true,
+    version = "dl4j-memory 0.1.0",
+    sortOptions = false,
+    description =
+        "Trains a dense and a memory language model of equal compute per token and compares them:"
+            + " on invented biographies (how many facts does each recall?) or on your own text"
+            + " (held-out perplexity).")
+public final class MainJob implements Callable<Integer> {
+  private static final int INTERRUPTED = 130;
+  private static final int CALIBRATION_STEPS = 12;
+
+  private final CountDownLatch ended = new CountDownLatch(1);
+  private volatile boolean stopped;
+
+  @Option(
+      names = "--text",
+      arity = "1..*",
+      paramLabel = "FILE",
+      description = "Train on these UTF-8 texts; the last tenth of each is held out.")
+  private List<Path> texts = List.of();
+
+  @Option(
+      names = "--people",
+      defaultValue = "1000",
+      description = "Invented people, four facts about each (default ${DEFAULT-VALUE}).")
+  private int people;
+
+  @Option(
+      names = "--exposures",
+      defaultValue = "32",
+      description = "How often each fact is stated (default ${DEFAULT-VALUE}).")
+  private int exposures;
+
+  @Option(
+      names = "--learning-rates",
+      split = ",",
+      defaultValue = "3e-3,6e-3,1e-2",
+      description = "Grid that both models are trained with (default ${DEFAULT-VALUE}).")
+  private List<Double> learningRates;
+
+  @Option(names = "--tokens", description = "Training tokens of each training of the grid.")
+  private Long tokens;
+
+  @Option(
+      names = "--minutes",
+      description = "Or: about so many minutes for the whole run; measured speed decides the steps.")
+  private Double minutes;
+
+  @Option(
+      names = "--batch",
+      defaultValue = "64",
+      description = "Rows in a step (default ${DEFAULT-VALUE}).")
+  private int batch;
+
+  @Option(
+      names = "--context",
+      defaultValue = "64",
+      description = "With --text: tokens in a row (default ${DEFAULT-VALUE}).")
+  private int context;
+
+  @Option(
+      names = "--vocabulary",
+      defaultValue = "2048",
+      description = "Largest vocabulary of the tokenizer (default ${DEFAULT-VALUE}).")
+  private int vocabulary;
+
+  @Option(
+      names = "--seed",
+      defaultValue = "1",
+      description = "Of corpus, order and parameters (default ${DEFAULT-VALUE}).")
+  private long seed;
+
+  @Option(
+      names = "--out",
+      paramLabel = "DIR",
+      defaultValue = "dl4j-memory-run",
+      description = "Folder of the run (default ./${DEFAULT-VALUE}).")
+  private Path folder;
+
+  @Option(
+      names = "--resume",
+      description = "Continue the interrupted run in --out; its own settings hold.")
+  private boolean resume;
+
+  @Option(names = "--quiet", description = "No progress bars.")
+  private boolean quiet;
+
+  /** A job whose arguments picocli sets. */
+  public MainJob() {}
+
+  /**
+   * Runs the job and ends the process with its exit code.
+   *
+   * @param arguments see {@code --help}
+   */
+  public static void main(String... arguments) {
+    MainJob job = new MainJob();
+    Thread onSignal = new Thread(job::stopAndWait, "checkpoint on signal");
+    Runtime.getRuntime().addShutdownHook(onSignal);
+    int code = job.run(arguments);
+    job.ended.countDown();
+    if (code != INTERRUPTED) {
+      Runtime.getRuntime().removeShutdownHook(onSignal);
+      System.exit(code);
+    }
+  }
+
+  /** The job with its exit code; errors go to standard error as one line. */
+  int run(String... arguments) {
+    return new CommandLine(this)
+        .setExecutionExceptionHandler(
+            (e, line, parsed) -> {
+              line.getErr().println(e.getMessage() == null ? e.toString() : e.getMessage());
+              return e instanceof IllegalArgumentException ? 2 : 1;
+            })
+        .execute(arguments);
+  }
+
+  private void stopAndWait() {
+    stopped = true;
+    try {
+      ended.await();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  @Override
+  public Integer call() throws IOException {
+    check();
+    RunFolder run = new RunFolder(folder);
+    Settings settings = resume ? run.read().settings() : settings();
+    Require.that(
+        resume || !run.hasRun(),
+        "main job",
+        "--out",
+        "a folder without a run",
+        folder,
+        "add --resume, or give another --out");
+    PrintStream out = System.out;
+    try (ByteLevelBpe tokenizer = tokenizer(run, settings)) {
+      TrainingData data = data(settings, tokenizer);
+      RunFolder.State state =
+          resume
+              ? run.read()
+              : new RunFolder.State(
+                  settings.withSteps(steps(settings, data, tokenizer)), List.of(), null, null);
+      run.write(state);
+      if (!new Run(run, state, data, tokenizer, () -> stopped, out, quiet).go()) {
+        out.println("Interrupted. Continue with: --resume --out " + folder);
+        return INTERRUPTED;
+      }
+    }
+    return 0;
+  }
+
+  private void check() {
+    positive(people, "--people", 62_500);
+    positive(exposures, "--exposures", 1_000_000);
+    positive(batch, "--batch", 1 << 20);
+    positive(context, "--context", 1 << 20);
+    Require.that(
+        tokens == null || minutes == null,
+        "main job",
+        "--tokens, --minutes",
+        "one of them",
+        "both",
+        "give the tokens of each training, or the minutes of the run");
+    Require.that(
+        tokens == null || tokens > 0, "main job", "--tokens", "at least 1", tokens, "use 1000000");
+    Require.that(
+        minutes == null || minutes > 0, "main job", "--minutes", "over 0", minutes, "use 3");
+    Require.that(
+        !learningRates.isEmpty() && learningRates.stream().allMatch(rate -> rate > 0 && rate < 1),
+        "main job",
+        "--learning-rates",
+        "numbers between 0 and 1",
+        learningRates,
+        "use 3e-3,6e-3,1e-2");
+  }
+
+  private static void positive(int got, String parameter, int most) {
+    Require.that(
+        got >= 1 && got <= most, "main job", parameter, "1 to " + most, got, "choose one in between");
+  }
+
+  private Settings settings() {
+    boolean text = !texts.isEmpty();
+    return new Settings(
+        texts.stream().map(file -> file.toAbsolutePath().toString()).toList(),
+        people,
+        text ? 0 : exposures,
+        vocabulary,
+        context,
+        batch,
+        0,
+        learningRates,
+        text ? Settings.Shape.ofText() : Settings.Shape.ofBiographies(),
+        seed);
+  }
+
+  private static ByteLevelBpe tokenizer(RunFolder run, Settings settings) throws IOException {
+    Path file = run.file("tokenizer.json");
+    if (Files.exists(file)) {
+      return ByteLevelBpe.load(file);
+    }
+    List<String> texts =
+        settings.isText()
+            ? TextData.trainingPart(TextData.read(paths(settings)))
+            : people(settings).sentences();
+    ByteLevelBpe tokenizer = ByteLevelBpe.train(texts, settings.vocabulary());
+    tokenizer.save(file);
+    return tokenizer;
+  }
+
+  private static TrainingData data(Settings settings, ByteLevelBpe tokenizer) throws IOException {
+    return settings.isText()
+        ? new TextData(
+            TextData.read(paths(settings)),
+            tokenizer,
+            settings.context(),
+            settings.batch(),
+            settings.seed())
+        : new BiographyData(people(settings), tokenizer, settings.batch(), settings.seed());
+  }
+
+  private static List<Path> paths(Settings settings) {
+    return settings.texts().stream().map(Path::of).toList();
+  }
+
+  private static Biographies people(Settings settings) {
+    return Biographies.of(settings.people(), settings.seed());
+  }
+
+  /** Steps of each training: from the tokens or minutes asked for, or the exposures. */
+  private int steps(Settings settings, TrainingData data, ByteLevelBpe tokenizer) {
+    double steps;
+    if (minutes != null) {
+      steps = minutes * 60 / (settings.learningRates().size() * secondsOfBoth(settings, data, tokenizer));
+    } else if (tokens != null) {
+      steps = tokens / (double) data.tokens(0);
+    } else if (data instanceof BiographyData biographies) {
+      steps = biographies.steps(settings.exposures());
+    } else {
+      steps = ((TextData) data).tokensInRound() / (double) data.tokens(0);
+    }
+    return (int) Math.max(1, Math.min(Integer.MAX_VALUE, Math.round(steps)));
+  }
+
+  /** Seconds of one step of the dense and one of the memory model, measured once warm. */
+  private double secondsOfBoth(Settings settings, TrainingData data, ByteLevelBpe tokenizer) {
+    ModelPair models = new ModelPair(settings, tokenizer.vocabularySize(), data.context());
+    double seconds = 0;
+    for (String name : List.of(ModelPair.DENSE, ModelPair.MEMORY)) {
+      ComputationGraph scratch = models.model(name, settings.learningRates().get(0)).init();
+      Progress warm = new Trainer(data, CALIBRATION_STEPS, () -> false, true)
+          .train(name, scratch, Progress.start());
+      Progress measured = new Trainer(data, 2 * CALIBRATION_STEPS, () -> false, true)
+          .train(name, scratch, warm);
+      seconds += (measured.seconds() - warm.seconds()) / CALIBRATION_STEPS;
+    }
+    return seconds;
+  }
+}

@@ -1,0 +1,200 @@
+package io.github.dl4jmemory.zoo;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import io.github.dl4jmemory.layers.ProductKeyMemory;
+import io.github.dl4jmemory.layers.SwiGlu;
+import io.github.dl4jmemory.zoo.MemoryTransformer.Builder;
+import io.github.dl4jmemory.zoo.MemoryTransformer.Placement;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.function.UnaryOperator;
+import org.deeplearning4j.nn.conf.ComputationGraphConfiguration;
+import org.deeplearning4j.nn.conf.graph.LayerVertex;
+import org.deeplearning4j.nn.conf.layers.Layer;
+import org.deeplearning4j.nn.graph.ComputationGraph;
+import org.deeplearning4j.zoo.PretrainedType;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.dataset.MultiDataSet;
+import org.nd4j.linalg.learning.config.Adam;
+
+class MemoryTransformerTest {
+  static Builder tiny() {
+    return MemoryTransformer.builder()
+        .vocabulary(23)
+        .model(12)
+        .layers(3)
+        .heads(2)
+        .hidden(17)
+        .context(7)
+        .memoryBlocks(1)
+        .memoryHeads(2)
+        .subKeys(11)
+        .keySize(6)
+        .topK(3)
+        .valueSize(5)
+        .learningRate(1e-2)
+        .seed(3);
+  }
+
+  static MultiDataSet batch() {
+    return TrainingData.batch(
+        List.of(new int[] {1, 2, 3, 4, 5, 6, 7, 8}, new int[] {22, 1, 20, 2, 19}), 7);
+  }
+
+  @Test
+  void defaultsMakeADenseModel() {
+    ComputationGraphConfiguration conf = MemoryTransformer.builder().build().conf();
+    assertNull(conf.getVertices().get("memory0"));
+    assertNotNull(conf.getVertices().get("feedForward1"));
+  }
+
+  @Test
+  void multiplyAddsAndParametersAreThoseCountedByHand() {
+    MemoryTransformer dense = tiny().memoryBlocks().build();
+    // Per block: 4*12*12 + 12*(7+1) attention, 3*12*17 feed-forward; output 12*23.
+    assertEquals(3 * (576 + 96 + 612) + 276, dense.multiplyAddsPerToken());
+    MemoryTransformer replaced = tiny().build();
+    // Memory: 12*2*6 query, 2*11*6 scores, 2*3*5 bag, 2*12*5 gate and output.
+    int memory = 144 + 132 + 30 + 120;
+    assertEquals(3 * 672 + 2 * 612 + memory + 276, replaced.multiplyAddsPerToken());
+    MemoryTransformer beside = tiny().placement(Placement.BESIDE).build();
+    assertEquals(3 * 672 + 3 * 612 + memory + 276, beside.multiplyAddsPerToken());
+    for (MemoryTransformer model : List.of(dense, replaced, beside)) {
+      assertEquals(model.init().numParams(), model.parameterCount());
+    }
+  }
+
+  @Test
+  void everySettingReachesTheNetwork() {
+    ComputationGraphConfiguration conf =
+        tiny().schedule(2, 10).valueLearningRate(0.5).dataType(DataType.DOUBLE).build().conf();
+    ProductKeyMemory memory = (ProductKeyMemory) layer(conf, "memory1");
+    assertEquals(2, memory.getHeads());
+    assertEquals(11, memory.getSubKeys());
+    assertEquals(6, memory.getKeySize());
+    assertEquals(3, memory.getTopK());
+    assertEquals(5, memory.getValueSize());
+    assertEquals(0.5 * 0.5, memory.getValuesUpdater().getLearningRate(0, 0));
+    assertEquals(17, ((SwiGlu) layer(conf, "feedForward0")).getHiddenSize());
+    assertNull(conf.getVertices().get("feedForward1"), "replaced");
+    assertEquals(DataType.DOUBLE, conf.getDataType());
+    assertNotEqualParameters(tiny(), tiny().seed(4));
+    Adam constant = (Adam) ((SwiGlu) layer(tiny().build().conf(), "feedForward0")).getUpdater();
+    assertEquals(1e-2, constant.getLearningRate(1000, 0));
+    assertEquals(7, tiny().build().context());
+    ComputationGraphConfiguration beside = tiny().placement(Placement.BESIDE).build().conf();
+    assertEquals(
+        List.of("attended1", "feedForward1", "memory1"), beside.getVertexInputs().get("block1"));
+  }
+
+  private static Layer layer(ComputationGraphConfiguration conf, String name) {
+    return ((LayerVertex) conf.getVertices().get(name)).getLayerConf().getLayer();
+  }
+
+  private static void assertNotEqualParameters(Builder one, Builder other) {
+    org.junit.jupiter.api.Assertions.assertNotEquals(
+        one.build().init().params(), other.build().init().params());
+  }
+
+  @Test
+  void aBuilderThatGoesOnDoesNotChangeTheModel() {
+    Builder builder = tiny();
+    MemoryTransformer model = builder.build();
+    long before = model.parameterCount();
+    builder.layers(5).memoryBlocks(4);
+    assertEquals(before, model.parameterCount());
+  }
+
+  @Test
+  void scheduleRisesAndFalls() {
+    WarmupDecay schedule = new WarmupDecay(2, 4, 10);
+    assertEquals(0.5, schedule.valueAt(0, 0));
+    assertEquals(2 * 0.7, schedule.valueAt(3, 0), 1e-12);
+    assertEquals(1, schedule.valueAt(5, 0), 1e-12);
+    assertEquals(0, schedule.valueAt(11, 0));
+    assertEquals(2, new WarmupDecay(2, 0, 10).valueAt(0, 0));
+  }
+
+  @Test
+  void savedAndLoadedItTrainsOnToTheSameBits(@TempDir Path folder) throws IOException {
+    for (Placement placement : Placement.values()) {
+      ComputationGraph network = tiny().placement(placement).schedule(1, 9).build().init();
+      network.fit(batch());
+      network.fit(batch());
+      MemoryTransformer.save(network, folder.resolve("model.zip"));
+      ComputationGraph again = MemoryTransformer.load(folder.resolve("model.zip"));
+      assertEquals(network.getConfiguration(), again.getConfiguration());
+      network.fit(batch());
+      again.fit(batch());
+      assertSameBits(network, again);
+    }
+  }
+
+  static void assertSameBits(ComputationGraph expected, ComputationGraph got) {
+    assertArrayEquals(bits(expected), bits(got));
+  }
+
+  private static float[][] bits(ComputationGraph network) {
+    return new float[][] {
+      network.params().toFloatVector(),
+      network.getUpdater().getUpdaterStateViewArray().toFloatVector()
+    };
+  }
+
+  @Test
+  void everyRefusalNamesItsFix() {
+    refuses(b -> b.vocabulary(1), "vocabulary: expected at least 2, got 1");
+    refuses(b -> b.layers(0), "layers: expected at least 1, got 0");
+    refuses(b -> b.heads(0), "heads: expected at least 1, got 0");
+    refuses(b -> b.model(0), "model: expected at least 1, got 0");
+    refuses(b -> b.model(14), "model: expected a multiple of 2 * heads = 4, got 14");
+    refuses(b -> b.hidden(0), "hidden: expected at least 1, got 0");
+    refuses(b -> b.context(0), "context: expected at least 1, got 0");
+    refuses(b -> b.memoryBlocks(3), "memoryBlocks: expected 0 to 2, got 3");
+    refuses(b -> b.memoryBlocks(-1), "memoryBlocks: expected 0 to 2, got -1");
+    refuses(b -> b.memoryBlocks(1, 1), "memoryBlocks: expected each block once, got [1, 1]");
+    refuses(b -> b.placement(null), "placement: expected REPLACE or BESIDE, got null");
+    refuses(b -> b.memoryHeads(0), "memoryHeads: expected at least 1, got 0");
+    refuses(b -> b.topK(12), "topK: expected 1 to subKeys = 11, got 12");
+    refuses(b -> b.subKeys(2), "topK: expected 1 to subKeys = 2, got 3");
+    refuses(b -> b.keySize(7), "keySize: expected a positive even number, got 7");
+    refuses(b -> b.valueSize(-1), "valueSize: expected at least 0, got -1");
+    refuses(b -> b.learningRate(Double.NaN), "learningRate: expected a positive number, got NaN");
+    refuses(
+        b -> b.valueLearningRate(0), "valueLearningRate: expected a positive number, got 0.0");
+    refuses(
+        b -> b.schedule(3, 2), "schedule: expected 0 <= warmup <= steps, got warmup 3, steps 2");
+    refuses(b -> b.dataType(DataType.BOOL), "dataType: expected FLOAT or DOUBLE, got BOOL");
+  }
+
+  private static void refuses(UnaryOperator<Builder> change, String message) {
+    String got =
+        assertThrows(IllegalArgumentException.class, () -> change.apply(tiny()).build())
+            .getMessage();
+    assertEquals("[MemoryTransformer] " + message, got.substring(0, got.indexOf(". Fix: ")));
+  }
+
+  @Test
+  @SuppressWarnings("deprecation")
+  void isAZooModelWithoutPublishedWeights() {
+    MemoryTransformer model = tiny().build();
+    assertEquals(ComputationGraph.class, model.modelType());
+    assertNull(model.pretrainedUrl(PretrainedType.MNIST));
+    assertEquals(0, model.pretrainedChecksum(PretrainedType.MNIST));
+    assertNull(model.metaData());
+    assertEquals(
+        "[MemoryTransformer] setInputShape: expected no call, got one. Fix: set vocabulary(...) and"
+            + " context(...) on the builder.",
+        assertThrows(
+                UnsupportedOperationException.class, () -> model.setInputShape(new int[][] {{1}}))
+            .getMessage());
+  }
+}
