@@ -14,12 +14,14 @@ import java.util.stream.IntStream;
  * phrasings, none of which occurs in training. Everything follows from the seed.
  */
 final class Biographies {
-  private static final String[] ONSETS = "b d f g k l m n p r s t v z br dr st tr".split(" ");
-  private static final String[] VOWELS = "a e i o u".split(" ");
-  private static final String[] ENDINGS = "l n r s ck th nd".split(" ");
-  private static final String[] MONTHS =
-      ("January February March April May June July August September October November December")
-          .split(" ");
+  private static final List<String> ONSETS =
+      List.of("b d f g k l m n p r s t v z br dr st tr".split(" "));
+  private static final List<String> VOWELS = List.of("a e i o u".split(" "));
+  private static final List<String> ENDINGS = List.of("l n r s ck th nd".split(" "));
+  private static final List<String> MONTHS =
+      List.of(
+          "January February March April May June July August September October November December"
+              .split(" "));
 
   /** What can be known of a person. PERSON and the value at the end stand for themselves. */
   enum Relation {
@@ -143,7 +145,7 @@ final class Biographies {
     List<Fact> facts = new ArrayList<>();
     for (int pair : pairs.subList(0, people)) {
       String person = first.get(pair / pool) + " " + last.get(pair % pool);
-      String birthday = (1 + random.nextInt(28)) + " " + MONTHS[random.nextInt(MONTHS.length)];
+      String birthday = (1 + random.nextInt(28)) + " " + pick(MONTHS, random);
       facts.add(new Fact(person, Relation.BIRTHDAY, birthday));
       facts.add(new Fact(person, Relation.BIRTHPLACE, pick(towns, random)));
       facts.add(new Fact(person, Relation.EMPLOYER, pick(firms, random)));
@@ -174,10 +176,10 @@ final class Biographies {
     while (words.size() < count) {
       StringBuilder word = new StringBuilder();
       for (int i = 0; i < syllables; i++) {
-        word.append(ONSETS[random.nextInt(ONSETS.length)]);
-        word.append(VOWELS[random.nextInt(VOWELS.length)]);
+        word.append(pick(ONSETS, random));
+        word.append(pick(VOWELS, random));
       }
-      word.append(ENDINGS[random.nextInt(ENDINGS.length)]);
+      word.append(pick(ENDINGS, random));
       word.setCharAt(0, Character.toUpperCase(word.charAt(0)));
       if (taken.add(word.toString())) {
         words.add(word.toString());

@@ -1,8 +1,6 @@
 package io.github.dl4jmemory.zoo;
 
 import java.io.ByteArrayOutputStream;
-import java.util.HashMap;
-import java.util.Map;
 
 /**
  * The 256 printable characters that byte-level BPE writes for the 256 bytes (Radford et al. 2019,
@@ -10,7 +8,6 @@ import java.util.Map;
  */
 final class ByteAlphabet {
   private static final String CHARACTERS = characters();
-  private static final Map<Character, Byte> BYTE_OF = bytes();
 
   private ByteAlphabet() {}
 
@@ -22,8 +19,8 @@ final class ByteAlphabet {
   static byte[] bytes(String token) {
     ByteArrayOutputStream out = new ByteArrayOutputStream(token.length());
     for (int i = 0; i < token.length(); i++) {
-      Byte b = BYTE_OF.get(token.charAt(i));
-      if (b == null) {
+      int b = CHARACTERS.indexOf(token.charAt(i));
+      if (b < 0) {
         return null;
       }
       out.write(b);
@@ -47,13 +44,5 @@ final class ByteAlphabet {
       characters.append((char) (printable ? b : next++));
     }
     return characters.toString();
-  }
-
-  private static Map<Character, Byte> bytes() {
-    Map<Character, Byte> bytes = new HashMap<>();
-    for (int b = 0; b < 256; b++) {
-      bytes.put(CHARACTERS.charAt(b), (byte) b);
-    }
-    return Map.copyOf(bytes);
   }
 }

@@ -31,8 +31,8 @@ import java.util.stream.IntStream;
  * inside the jar); decoding to bytes is done here, so that a token sequence cut in the middle of a
  * character loses nothing.
  *
- * <p>Source: Sennrich, Haddow, Birch 2016 (arXiv 1508.07909), algorithm 1; the byte alphabet is that
- * of GPT-2 (Radford et al. 2019, section 2.2).
+ * <p>Source: Sennrich, Haddow, Birch 2016 (arXiv 1508.07909), algorithm 1; the byte alphabet is
+ * that of GPT-2 (Radford et al. 2019, section 2.2).
  *
  * <p>Holds native memory: {@link #close} it. Safe for use by several threads.
  */
@@ -40,7 +40,6 @@ public final class ByteLevelBpe implements AutoCloseable {
   private static final String OWNER = "ByteLevelBpe";
   private static final String END_OF_TEXT = "<|endoftext|>";
   private static final int BYTES = 256;
-  private static final ObjectMapper JSON = new ObjectMapper();
 
   private final HuggingFaceTokenizer tokenizer;
   private final byte[] json;
@@ -76,7 +75,8 @@ public final class ByteLevelBpe implements AutoCloseable {
    * Learns a vocabulary from texts: id 0 is {@code <|endoftext|>}, ids 1 to 256 are the bytes, the
    * rest are merges in the order they were learned. Stops early when no pair occurs twice.
    *
-   * <p>Cost: the distinct words of the texts in memory, and one pass over the distinct pairs a merge.
+   * <p>Cost: the distinct words of the texts in memory, and one pass over the distinct pairs a
+   * merge.
    *
    * @param texts the texts; words never reach across two of them
    * @param vocabulary the largest number of tokens, at least 257
@@ -128,8 +128,8 @@ public final class ByteLevelBpe implements AutoCloseable {
   }
 
   /**
-   * Token ids of a text, as the Hugging Face library gives them (its normaliser included; no special
-   * tokens are added).
+   * Token ids of a text, as the Hugging Face library gives them (its normaliser included; no
+   * special tokens are added).
    *
    * @param text any text
    * @return the ids
@@ -144,8 +144,8 @@ public final class ByteLevelBpe implements AutoCloseable {
 
   /**
    * Token ids from which {@link #decodeBytes} gives exactly these bytes back. Stretches of valid
-   * UTF-8 become the ids of {@link #encode(String)}; what is not valid UTF-8, or would be changed by
-   * a loaded tokenizer's normaliser, becomes one token a byte.
+   * UTF-8 become the ids of {@link #encode(String)}; what is not valid UTF-8, or would be changed
+   * by a loaded tokenizer's normaliser, becomes one token a byte.
    *
    * @param bytes any bytes
    * @return the ids
@@ -247,7 +247,7 @@ public final class ByteLevelBpe implements AutoCloseable {
   private static JsonNode parse(byte[] json, String source) throws IOException {
     JsonNode root;
     try {
-      root = JSON.readTree(json);
+      root = new ObjectMapper().readTree(json);
     } catch (com.fasterxml.jackson.core.JsonProcessingException e) {
       throw new IllegalArgumentException(
           Require.message(
@@ -313,7 +313,8 @@ public final class ByteLevelBpe implements AutoCloseable {
   }
 
   private static byte[] toJson(BpeTrainer.Merges trained) throws IOException {
-    ObjectNode root = JSON.createObjectNode();
+    ObjectMapper mapper = new ObjectMapper();
+    ObjectNode root = mapper.createObjectNode();
     root.put("version", "1.0").putNull("truncation").putNull("padding");
     ObjectNode special = root.putArray("added_tokens").addObject();
     special.put("id", 0).put("content", END_OF_TEXT).put("single_word", false);
@@ -332,7 +333,7 @@ public final class ByteLevelBpe implements AutoCloseable {
     }
     ArrayNode merges = model.putArray("merges");
     trained.merges().forEach(merges::add);
-    return JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(root);
+    return mapper.writerWithDefaultPrettyPrinter().writeValueAsBytes(root);
   }
 
   private static void byteLevel(ObjectNode node) {

@@ -28,9 +28,7 @@ final class Charts {
     for (ModelReport model : models) {
       Curve curve = model.curve();
       if (!curve.points().isEmpty()) {
-        chart
-            .addSeries(model.name(), curve.tokens(), curve.losses())
-            .setMarker(SeriesMarkers.NONE);
+        chart.addSeries(model.name(), curve.tokens(), curve.losses()).setMarker(SeriesMarkers.NONE);
       }
     }
     ByteArrayOutputStream png = new ByteArrayOutputStream();

@@ -1,7 +1,7 @@
 package io.github.dl4jmemory.zoo;
 
-import io.github.dl4jmemory.zoo.BiographyData.Question;
 import io.github.dl4jmemory.zoo.Biographies.Relation;
+import io.github.dl4jmemory.zoo.BiographyData.Question;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -85,12 +85,12 @@ final class Evaluation {
       ComputationGraph network, List<Question> questions, ByteLevelBpe tokens, int count) {
     TextGenerator generator = TextGenerator.greedy(network);
     List<Answer> answers = new ArrayList<>();
-    int stride = Math.max(1, questions.size() / count);
-    for (int q = 0; q < questions.size() && answers.size() < count; q += stride + 1) {
-      Question question = questions.get(q);
+    int shown = Math.min(count, questions.size());
+    for (int i = 0; i < shown; i++) {
+      int far = i * questions.size() / shown + i % Relation.values().length; // of every kind
+      Question question = questions.get(Math.min(far, questions.size() - 1));
       int[] given =
-          generator.generate(
-              question.prompt(), question.answer().length, -1, token -> {});
+          generator.generate(question.prompt(), question.answer().length, -1, token -> {});
       int[] asked = java.util.Arrays.copyOfRange(question.prompt(), 1, question.prompt().length);
       answers.add(
           new Answer(

@@ -51,8 +51,7 @@ final class HtmlReport {
   private static String table(List<ModelReport> models) {
     List<List<String>> rows = new ArrayList<>();
     rows.add(row("", models, ModelReport::name));
-    rows.add(
-        row("multiply-adds per token", models, m -> String.valueOf(m.multiplyAddsPerToken())));
+    rows.add(row("multiply-adds per token", models, m -> String.valueOf(m.multiplyAddsPerToken())));
     rows.add(row("parameters", models, m -> String.valueOf(m.parameters())));
     rows.add(row("learning rate", models, m -> number(m.learningRate())));
     rows.add(
@@ -65,7 +64,10 @@ final class HtmlReport {
     models.forEach(m -> names.addAll(m.scores().keySet()));
     for (String name : names) {
       rows.add(
-          row(name, models, m -> m.scores().containsKey(name) ? number(m.scores().get(name)) : "–"));
+          row(
+              name,
+              models,
+              m -> m.scores().containsKey(name) ? number(m.scores().get(name)) : "–"));
     }
     return html(rows);
   }
@@ -91,8 +93,7 @@ final class HtmlReport {
     for (int r = 0; r < rows.size(); r++) {
       String cell = r == 0 ? "th" : "td";
       StringJoiner line = new StringJoiner("", "<tr>", "</tr>");
-      rows.get(r)
-          .forEach(text -> line.add("<" + cell + ">" + escape(text) + "</" + cell + ">"));
+      rows.get(r).forEach(text -> line.add("<" + cell + ">" + escape(text) + "</" + cell + ">"));
       table.add(line.toString());
     }
     return table.toString();

@@ -64,7 +64,8 @@ public final class MainJob implements Callable<Integer> {
 
   @Option(
       names = "--minutes",
-      description = "Or: about so many minutes for the whole run; measured speed decides the steps.")
+      description =
+          "Or: about so many minutes for the whole run; measured speed decides the steps.")
   private Double minutes;
 
   @Option(
@@ -202,7 +203,12 @@ public final class MainJob implements Callable<Integer> {
 
   private static void positive(int got, String parameter, int most) {
     Require.that(
-        got >= 1 && got <= most, "main job", parameter, "1 to " + most, got, "choose one in between");
+        got >= 1 && got <= most,
+        "main job",
+        parameter,
+        "1 to " + most,
+        got,
+        "choose one in between");
   }
 
   private Settings settings() {
@@ -257,7 +263,10 @@ public final class MainJob implements Callable<Integer> {
   private int steps(Settings settings, TrainingData data, ByteLevelBpe tokenizer) {
     double steps;
     if (minutes != null) {
-      steps = minutes * 60 / (settings.learningRates().size() * secondsOfBoth(settings, data, tokenizer));
+      steps =
+          minutes
+              * 60
+              / (settings.learningRates().size() * secondsOfBoth(settings, data, tokenizer));
     } else if (tokens != null) {
       steps = tokens / (double) data.tokens(0);
     } else if (data instanceof BiographyData biographies) {
@@ -274,10 +283,11 @@ public final class MainJob implements Callable<Integer> {
     double seconds = 0;
     for (String name : List.of(ModelPair.DENSE, ModelPair.MEMORY)) {
       ComputationGraph scratch = models.model(name, settings.learningRates().get(0)).init();
-      Progress warm = new Trainer(data, CALIBRATION_STEPS, () -> false, true)
-          .train(name, scratch, Progress.start());
-      Progress measured = new Trainer(data, 2 * CALIBRATION_STEPS, () -> false, true)
-          .train(name, scratch, warm);
+      Progress warm =
+          new Trainer(data, CALIBRATION_STEPS, () -> false, true)
+              .train(name, scratch, Progress.start());
+      Progress measured =
+          new Trainer(data, 2 * CALIBRATION_STEPS, () -> false, true).train(name, scratch, warm);
       seconds += (measured.seconds() - warm.seconds()) / CALIBRATION_STEPS;
     }
     return seconds;

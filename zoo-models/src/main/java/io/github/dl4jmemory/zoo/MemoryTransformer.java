@@ -37,10 +37,10 @@ import org.nd4j.linalg.learning.config.Adam;
  *
  * <p>feedForward is a SwiGLU; in the blocks of {@code memoryBlocks} it is a {@link
  * ProductKeyMemory} instead ({@link Placement#REPLACE}) or the sum of both ({@link
- * Placement#BESIDE}). Normalisation is {@link RmsNorm}, attention is {@link CausalAttention} (rotary
- * positions). The graph has one input, {@code ids} [batch, time], and one output, {@code next}
- * [batch, time, vocabulary]; labels are the ids one step later, [batch, time], with a mask where
- * some do not count. Vertices are named {@code embedding}, {@code attention0}, {@code
+ * Placement#BESIDE}). Normalisation is {@link RmsNorm}, attention is {@link CausalAttention}
+ * (rotary positions). The graph has one input, {@code ids} [batch, time], and one output, {@code
+ * next} [batch, time, vocabulary]; labels are the ids one step later, [batch, time], with a mask
+ * where some do not count. Vertices are named {@code embedding}, {@code attention0}, {@code
  * feedForward0}, {@code memory0}, …, {@code next}.
  *
  * <pre>{@code
@@ -49,8 +49,8 @@ import org.nd4j.linalg.learning.config.Adam;
  * }</pre>
  *
  * <p>Immutable. Sources: Vaswani et al. 2017, arXiv 1706.03762; Berges et al., Memory Layers at
- * Scale, arXiv 2412.09764, section 3 (there the memory always replaces the feed-forward block);
- * Kim and Jung 2020 and UltraMemV2, arXiv 2508.18756 (memory beside it).
+ * Scale, arXiv 2412.09764, section 3 (there the memory always replaces the feed-forward block); Kim
+ * and Jung 2020 and UltraMemV2, arXiv 2508.18756 (memory beside it).
  */
 @SuppressWarnings("unchecked") // DL4J declares <M extends Model> M init()
 public final class MemoryTransformer extends ZooModel<ComputationGraph> {
@@ -100,8 +100,7 @@ public final class MemoryTransformer extends ZooModel<ComputationGraph> {
     }
     return graph
         .addLayer("norm", RmsNorm.builder().build(), last)
-        .addLayer(
-            "next", NextTokenOutput.builder().vocabulary(settings.vocabulary).build(), "norm")
+        .addLayer("next", NextTokenOutput.builder().vocabulary(settings.vocabulary).build(), "norm")
         .setOutputs("next")
         .build();
   }
@@ -136,8 +135,7 @@ public final class MemoryTransformer extends ZooModel<ComputationGraph> {
     if (hasFeedForward(block) && hasMemory(block)) {
       graph.addVertex(out, add(), attended, "feedForward" + block, "memory" + block);
     } else {
-      graph.addVertex(
-          out, add(), attended, (hasMemory(block) ? "memory" : "feedForward") + block);
+      graph.addVertex(out, add(), attended, (hasMemory(block) ? "memory" : "feedForward") + block);
     }
     return out;
   }
@@ -162,8 +160,7 @@ public final class MemoryTransformer extends ZooModel<ComputationGraph> {
     Adam.Builder adam = Adam.builder().learningRate(learningRate).beta1(0.9).beta2(0.98);
     return settings.steps == 0
         ? adam.build()
-        : adam.learningRateSchedule(
-                new WarmupDecay(learningRate, settings.warmup, settings.steps))
+        : adam.learningRateSchedule(new WarmupDecay(learningRate, settings.warmup, settings.steps))
             .build();
   }
 
@@ -455,8 +452,8 @@ public final class MemoryTransformer extends ZooModel<ComputationGraph> {
     }
 
     /**
-     * Longest sequence trained on, for {@link #multiplyAddsPerToken}; default 128. The network takes
-     * any length.
+     * Longest sequence trained on, for {@link #multiplyAddsPerToken}; default 128. The network
+     * takes any length.
      *
      * @param context at least 1
      * @return this builder
@@ -673,7 +670,11 @@ public final class MemoryTransformer extends ZooModel<ComputationGraph> {
 
     private static void positive(double got, String parameter) {
       require(
-          got > 0 && got < Double.POSITIVE_INFINITY, parameter, "a positive number", got, "use 1e-3");
+          got > 0 && got < Double.POSITIVE_INFINITY,
+          parameter,
+          "a positive number",
+          got,
+          "use 1e-3");
     }
 
     private static void require(

@@ -2,7 +2,9 @@ package io.github.dl4jmemory.zoo;
 
 import io.github.dl4jmemory.zoo.Settings.Shape;
 
-/** A dense and a memory model of equal compute per token: their multiply-adds differ by under 2%. */
+/**
+ * A dense and a memory model of equal compute per token: their multiply-adds differ by under 2%.
+ */
 final class ModelPair {
   static final String DENSE = "dense";
   static final String MEMORY = "memory";
@@ -20,7 +22,8 @@ final class ModelPair {
     long target = model(MEMORY, 1).multiplyAddsPerToken();
     long without = base(1).hidden(1).build().multiplyAddsPerToken();
     long perHidden = 3L * shape.model() * shape.layers();
-    denseHidden = Math.toIntExact(Math.max(1, Math.round(1 + (target - without) / (double) perHidden)));
+    denseHidden =
+        Math.toIntExact(Math.max(1, Math.round(1 + (target - without) / (double) perHidden)));
     double ratio = model(DENSE, 1).multiplyAddsPerToken() / (double) target;
     Require.that(
         Math.abs(ratio - 1) < 0.02,

@@ -10,8 +10,7 @@ package io.github.dl4jmemory.zoo;
  * @param lossSteps steps since then
  * @param curve points so far
  */
-record Progress(
-    int step, long tokens, double seconds, double lossSum, int lossSteps, Curve curve) {
+record Progress(int step, long tokens, double seconds, double lossSum, int lossSteps, Curve curve) {
 
   static Progress start() {
     return new Progress(0, 0, 0, 0, 0, Curve.empty());
@@ -25,8 +24,7 @@ record Progress(
     int steps = lossSteps + 1;
     return steps < stretch
         ? new Progress(step + 1, allTokens, allSeconds, sum, steps, curve)
-        : new Progress(
-            step + 1, allTokens, allSeconds, 0, 0, curve.with(allTokens, sum / steps));
+        : new Progress(step + 1, allTokens, allSeconds, 0, 0, curve.with(allTokens, sum / steps));
   }
 
   double tokensPerSecond() {

@@ -103,8 +103,7 @@ final class Run {
     return true;
   }
 
-  private void finish(Trial trial, ComputationGraph network, Progress progress)
-      throws IOException {
+  private void finish(Trial trial, ComputationGraph network, Progress progress) throws IOException {
     double loss = Evaluation.loss(network, data.heldOut(), data.context());
     Map<String, Double> scores = scores(network, loss);
     double score = scores.getOrDefault("recall", -loss);
@@ -177,8 +176,7 @@ final class Run {
     if (!(data instanceof BiographyData people)) {
       return List.of();
     }
-    ComputationGraph network =
-        MemoryTransformer.load(folder.file(ModelPair.MEMORY + ".zip"));
+    ComputationGraph network = MemoryTransformer.load(folder.file(ModelPair.MEMORY + ".zip"));
     return Evaluation.answers(network, people.questions(), tokens, QUESTIONS_SHOWN);
   }
 
@@ -188,7 +186,8 @@ final class Run {
     try {
       png = Charts.losses(reports);
     } catch (LinkageError | InternalError e) {
-      out.println("No curves.png: this Java cannot draw text (" + e + "). Fix: install fontconfig.");
+      out.println(
+          "No curves.png: this Java cannot draw text (" + e + "). Fix: install fontconfig.");
       return null;
     }
     AtomicFiles.write(folder.file("curves.png"), to -> to.write(png));
@@ -235,9 +234,7 @@ final class Run {
         a ->
             out.printf(
                 "%s  %s%s%n",
-                a.question(),
-                a.given(),
-                a.right() ? "" : "  (true: " + a.expected() + ")"));
+                a.question(), a.given(), a.right() ? "" : "  (true: " + a.expected() + ")"));
     for (ModelReport report : reports) {
       out.printf(
           Locale.ROOT,

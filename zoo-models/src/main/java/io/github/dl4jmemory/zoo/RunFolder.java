@@ -14,8 +14,6 @@ import org.deeplearning4j.nn.graph.ComputationGraph;
  * tokenizer.json, the best network of each kind, a checkpoint when interrupted, and the report.
  */
 final class RunFolder {
-  private static final ObjectMapper JSON = new ObjectMapper();
-
   /** A finished training. */
   record Finished(String model, double learningRate, double score, ModelReport report) {}
 
@@ -62,7 +60,7 @@ final class RunFolder {
         "no run.json there",
         "give the --out of the run, or start without --resume");
     try {
-      return JSON.readValue(Files.readAllBytes(file("run.json")), State.class);
+      return new ObjectMapper().readValue(Files.readAllBytes(file("run.json")), State.class);
     } catch (JsonProcessingException e) {
       throw new IllegalArgumentException(
           Require.message(
@@ -78,7 +76,9 @@ final class RunFolder {
   void write(State state) throws IOException {
     AtomicFiles.write(
         file("run.json"),
-        out -> out.write(JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(state)));
+        out ->
+            out.write(
+                new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsBytes(state)));
   }
 
   /** First the network, then run.json that names it: at any moment run.json names a whole file. */

@@ -13,7 +13,8 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  *
  * @param shareUsed slots read at least once, of all
  * @param entropy of the distribution of the weights over slots, as a share of its largest value
- *     log(slots); 1 when all slots are read alike (Lample et al. 2019, section 4.5, have KL instead)
+ *     log(slots); 1 when all slots are read alike (Lample et al. 2019, section 4.5, have KL
+ *     instead)
  */
 record SlotUsage(double shareUsed, double entropy) {
   private static final int ROWS = 256;
@@ -98,7 +99,8 @@ record SlotUsage(double shareUsed, double entropy) {
 
   private static INDArray unit(INDArray rows) {
     INDArray meanSquare = rows.mul(rows).mean(true, 1).addi(EPSILON);
-    return rows.div(org.nd4j.linalg.ops.transforms.Transforms.sqrt(meanSquare).broadcast(rows.shape()));
+    return rows.div(
+        org.nd4j.linalg.ops.transforms.Transforms.sqrt(meanSquare).broadcast(rows.shape()));
   }
 
   private static void add(double[] weights, MemoryOps.TopK read) {

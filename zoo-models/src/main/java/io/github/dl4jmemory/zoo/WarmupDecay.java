@@ -4,8 +4,8 @@ import org.nd4j.linalg.schedule.ISchedule;
 import org.nd4j.shade.jackson.annotation.JsonProperty;
 
 /**
- * Learning rate that rises linearly over the first {@code warmup} iterations and then falls linearly
- * to zero at iteration {@code steps}:
+ * Learning rate that rises linearly over the first {@code warmup} iterations and then falls
+ * linearly to zero at iteration {@code steps}:
  *
  * <pre>
  * peak * min(1, (i + 1) / warmup) * (1 - i / steps)

@@ -19,7 +19,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 class ByteLevelBpeTest {
   private static final List<String> TEXTS =
-      List.of("low low low low low lower lower newest newest newest newest newest newest", "new low");
+      List.of(
+          "low low low low low lower lower newest newest newest newest newest newest", "new low");
 
   @Test
   void learnsTheMostFrequentPairFirst() {
@@ -118,7 +119,8 @@ class ByteLevelBpeTest {
     assertTrue(
         assertThrows(IllegalArgumentException.class, () -> ByteLevelBpe.load(few))
             .getMessage()
-            .contains("expected one token for each of the 243 bytes of UTF-8, got 242 without a token"));
+            .contains(
+                "expected one token for each of the 243 bytes of UTF-8, got 242 without a token"));
   }
 
   @Test

@@ -32,8 +32,7 @@ class EvaluationTest {
                 .generate(question.prompt(), question.answer().length, -1, t -> {});
         right += Arrays.equals(given, question.answer()) ? 1 : 0;
       }
-      Map<String, Double> recall =
-          Evaluation.recall(network, data.questions(), data.context());
+      Map<String, Double> recall = Evaluation.recall(network, data.questions(), data.context());
       assertEquals(right / 12.0, recall.get("recall"), 1e-12);
       assertTrue(right > 0, "none right: the comparison would say nothing");
       assertEquals(8, Evaluation.answers(network, data.questions(), tokens, 8).size());

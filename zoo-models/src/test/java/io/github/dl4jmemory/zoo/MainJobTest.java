@@ -70,8 +70,7 @@ class MainJobTest {
     }
     try (var files = Files.list(parts)) {
       assertEquals(
-          List.of(
-              "curves.png", "dense.zip", "memory.zip", "report.html", "run.json"),
+          List.of("curves.png", "dense.zip", "memory.zip", "report.html", "run.json"),
           files.map(f -> f.getFileName().toString()).sorted().toList());
     }
   }
@@ -85,8 +84,21 @@ class MainJobTest {
         0,
         new MainJob()
             .run(
-                "--text", text.toString(), "--out", out.toString(), "--tokens", "600", "--context",
-                "13", "--batch", "4", "--vocabulary", "280", "--learning-rates", "3e-3", "--quiet"));
+                "--text",
+                text.toString(),
+                "--out",
+                out.toString(),
+                "--tokens",
+                "600",
+                "--context",
+                "13",
+                "--batch",
+                "4",
+                "--vocabulary",
+                "280",
+                "--learning-rates",
+                "3e-3",
+                "--quiet"));
     String page = Files.readString(out.resolve("report.html"));
     assertTrue(page.contains("perplexity per token"), page);
     assertTrue(page.contains("perplexity per byte"), page);
@@ -146,8 +158,7 @@ class MainJobTest {
   void modelsHaveEqualCompute() {
     for (Settings.Shape shape :
         List.of(Settings.Shape.ofBiographies(), Settings.Shape.ofText(), SHAPE)) {
-      Settings settings =
-          new Settings(List.of(), 7, 3, 300, 0, 8, 9, List.of(1e-2), shape, 5);
+      Settings settings = new Settings(List.of(), 7, 3, 300, 0, 8, 9, List.of(1e-2), shape, 5);
       ModelPair models = new ModelPair(settings, 997, 17);
       double dense = models.model(ModelPair.DENSE, 1).multiplyAddsPerToken();
       double memory = models.model(ModelPair.MEMORY, 1).multiplyAddsPerToken();
@@ -177,8 +188,20 @@ class MainJobTest {
         0,
         new MainJob()
             .run(
-                "--text", book.toString(), "--out", out.toString(), "--tokens", "2000", "--context",
-                "32", "--batch", "8", "--vocabulary", "512", "--learning-rates", "3e-3",
+                "--text",
+                book.toString(),
+                "--out",
+                out.toString(),
+                "--tokens",
+                "2000",
+                "--context",
+                "32",
+                "--batch",
+                "8",
+                "--vocabulary",
+                "512",
+                "--learning-rates",
+                "3e-3",
                 "--quiet"));
     for (RunFolder.Finished finished : new RunFolder(out).read().finished()) {
       double perplexity = finished.report().scores().get("perplexity per token");

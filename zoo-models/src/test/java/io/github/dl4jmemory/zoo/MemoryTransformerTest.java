@@ -168,8 +168,7 @@ class MemoryTransformerTest {
     refuses(b -> b.keySize(7), "keySize: expected a positive even number, got 7");
     refuses(b -> b.valueSize(-1), "valueSize: expected at least 0, got -1");
     refuses(b -> b.learningRate(Double.NaN), "learningRate: expected a positive number, got NaN");
-    refuses(
-        b -> b.valueLearningRate(0), "valueLearningRate: expected a positive number, got 0.0");
+    refuses(b -> b.valueLearningRate(0), "valueLearningRate: expected a positive number, got 0.0");
     refuses(
         b -> b.schedule(3, 2), "schedule: expected 0 <= warmup <= steps, got warmup 3, steps 2");
     refuses(b -> b.dataType(DataType.BOOL), "dataType: expected FLOAT or DOUBLE, got BOOL");
