@@ -56,6 +56,14 @@ import org.nd4j.linalg.learning.config.Adam;
 public final class MemoryTransformer extends ZooModel<ComputationGraph> {
   private static final String OWNER = "MemoryTransformer";
 
+  /** Uniform in ±1/sqrt(inputs): layers that add to a residual stream begin small. */
+  private static final WeightInit SMALL = WeightInit.UNIFORM;
+
+  /** Of the second moment; a row of a table is seen rarely, so that its mean has to be long. */
+  private static final double BETA2 = 0.98;
+
+  private static final double VALUES_BETA2 = 0.999;
+
   /** Where a memory stands in its block. */
   public enum Placement {
     /** In the place of the feed-forward layer. */
@@ -89,7 +97,7 @@ public final class MemoryTransformer extends ZooModel<ComputationGraph> {
         new NeuralNetConfiguration.Builder()
             .seed(settings.seed)
             .dataType(settings.dataType)
-            .updater(adam(settings.learningRate))
+            .updater(adam(settings.learningRate, BETA2))
             .graphBuilder()
             .addInputs("ids")
             .setInputTypes(InputType.recurrent(1))
@@ -120,12 +128,12 @@ public final class MemoryTransformer extends ZooModel<ComputationGraph> {
         .addLayer("attentionNorm" + block, RmsNorm.builder().build(), in)
         .addLayer(
             "attention" + block,
-            CausalAttention.builder().heads(settings.heads).build(),
+            CausalAttention.builder().heads(settings.heads).weightInit(SMALL).build(),
             "attentionNorm" + block)
         .addVertex(attended, add(), in, "attention" + block)
         .addLayer(normed, RmsNorm.builder().build(), attended);
     if (hasFeedForward(block)) {
-      SwiGlu feedForward = SwiGlu.builder().hiddenSize(settings.hidden).build();
+      SwiGlu feedForward = SwiGlu.builder().hiddenSize(settings.hidden).weightInit(SMALL).build();
       graph.addLayer("feedForward" + block, feedForward, normed);
     }
     if (hasMemory(block)) {
@@ -152,12 +160,12 @@ public final class MemoryTransformer extends ZooModel<ComputationGraph> {
         .keySize(settings.keySize)
         .topK(settings.topK)
         .valueSize(valueSize())
-        .valuesUpdater(adam(settings.valueLearningRate))
+        .valuesUpdater(adam(settings.valueLearningRate, VALUES_BETA2))
         .build();
   }
 
-  private Adam adam(double learningRate) {
-    Adam.Builder adam = Adam.builder().learningRate(learningRate).beta1(0.9).beta2(0.98);
+  private Adam adam(double learningRate, double beta2) {
+    Adam.Builder adam = Adam.builder().learningRate(learningRate).beta1(0.9).beta2(beta2);
     return settings.steps == 0
         ? adam.build()
         : adam.learningRateSchedule(new WarmupDecay(learningRate, settings.warmup, settings.steps))
@@ -552,7 +560,7 @@ public final class MemoryTransformer extends ZooModel<ComputationGraph> {
     }
 
     /**
-     * Learning rate of the value tables (Adam on touched rows); default 1e-2.
+     * Learning rate of the value tables (Adam on touched rows, beta2 0.999); default 1e-2.
      *
      * @param valueLearningRate positive
      * @return this builder
