@@ -85,10 +85,11 @@ final class Evaluation {
       ComputationGraph network, List<Question> questions, ByteLevelBpe tokens, int count) {
     TextGenerator generator = TextGenerator.greedy(network);
     List<Answer> answers = new ArrayList<>();
+    int kinds = Relation.values().length; // one question of each for every person
     int shown = Math.min(count, questions.size());
     for (int i = 0; i < shown; i++) {
-      int far = i * questions.size() / shown + i % Relation.values().length; // of every kind
-      Question question = questions.get(Math.min(far, questions.size() - 1));
+      int person = (int) ((long) i * (questions.size() / kinds) / shown);
+      Question question = questions.get(person * kinds + i % kinds);
       int[] given =
           generator.generate(question.prompt(), question.answer().length, -1, token -> {});
       int[] asked = java.util.Arrays.copyOfRange(question.prompt(), 1, question.prompt().length);

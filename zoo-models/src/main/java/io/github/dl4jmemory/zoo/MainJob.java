@@ -27,6 +27,7 @@ import picocli.CommandLine.Option;
             + " on invented biographies (how many facts does each recall?) or on your own text"
             + " (held-out perplexity).")
 public final class MainJob implements Callable<Integer> {
+  private static final String FOLDER = "dl4j-memory-run";
   private static final int INTERRUPTED = 130;
   private static final int CALIBRATION_STEPS = 12;
 
@@ -95,8 +96,9 @@ public final class MainJob implements Callable<Integer> {
   @Option(
       names = "--out",
       paramLabel = "DIR",
-      defaultValue = "dl4j-memory-run",
-      description = "Folder of the run (default ./${DEFAULT-VALUE}).")
+      description =
+          "Folder of the run (default ./dl4j-memory-run, or with a number behind it where there is a"
+              + " run already).")
   private Path folder;
 
   @Option(
@@ -147,9 +149,24 @@ public final class MainJob implements Callable<Integer> {
     }
   }
 
+  /** The folder asked for, or the first free one; with --resume the last one taken. */
+  private Path folder() {
+    if (folder != null) {
+      return folder;
+    }
+    Path last = Path.of(FOLDER);
+    Path next = last;
+    for (int i = 2; new RunFolder(next).hasRun(); i++) {
+      last = next;
+      next = Path.of(FOLDER + "-" + i);
+    }
+    return resume ? last : next;
+  }
+
   @Override
   public Integer call() throws IOException {
     check();
+    folder = folder();
     RunFolder run = new RunFolder(folder);
     Settings settings = resume ? run.read().settings() : settings();
     Require.that(

@@ -87,8 +87,7 @@ final class Run {
             ? models.model(trial.model(), trial.learningRate()).init()
             : MemoryTransformer.load(folder.file(checkpoint));
     Progress from = state.running() == null ? Progress.start() : state.running();
-    String title =
-        String.format(Locale.ROOT, "%s, learning rate %.0e", trial.model(), trial.learningRate());
+    String title = String.format(Locale.ROOT, "%s %.0e", trial.model(), trial.learningRate());
     Progress progress =
         new Trainer(data, state.settings().steps(), stop, quiet).train(title, network, from);
     if (progress.step() < state.settings().steps()) {
