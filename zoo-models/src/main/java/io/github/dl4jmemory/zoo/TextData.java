@@ -67,6 +67,13 @@ final class TextData implements TrainingData {
   static List<String> read(List<Path> files) throws IOException {
     List<String> texts = new ArrayList<>();
     for (Path file : files) {
+      Require.that(
+          Files.isReadable(file) && !Files.isDirectory(file),
+          OWNER,
+          "--text",
+          "files that can be read",
+          file,
+          "check the path");
       try {
         texts.add(Files.readString(file, StandardCharsets.UTF_8));
       } catch (CharacterCodingException e) {

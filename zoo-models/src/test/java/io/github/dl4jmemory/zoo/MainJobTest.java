@@ -138,7 +138,7 @@ class MainJobTest {
   void aMissingOrShortTextIsNamed(@TempDir Path folder) throws IOException {
     Path missing = folder.resolve("missing.txt");
     String out = folder.resolve("run").toString();
-    assertEquals(1, new MainJob().run("--text", missing.toString(), "--out", out));
+    assertEquals(2, new MainJob().run("--text", missing.toString(), "--out", out));
     Path tiny = Files.writeString(folder.resolve("short.txt"), "too short");
     assertEquals(2, new MainJob().run("--text", tiny.toString(), "--out", out));
     Path binary = Files.write(folder.resolve("binary.txt"), new byte[] {(byte) 0xff, 0});
