@@ -27,6 +27,7 @@ final class Evaluation {
       sum += network.score(TrainingData.batch(part, context), false) * count;
       tokens += count;
     }
+    network.clearLayerMaskArrays(); // score() of M2.1 leaves those of its last batch behind
     return sum / tokens;
   }
 

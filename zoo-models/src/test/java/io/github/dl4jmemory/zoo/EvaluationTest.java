@@ -51,6 +51,19 @@ class EvaluationTest {
   }
 
   @Test
+  void lossLeavesNoMaskBehind() {
+    ComputationGraph network = MemoryTransformerTest.tiny().build().init();
+    List<int[]> rows = List.of(new int[] {1, 2, 3}, new int[] {4, 5, 6, 7}, new int[] {8, 9});
+    double loss = Evaluation.loss(network, rows, 7);
+    assertTrue(SlotUsage.of(network, rows.subList(0, 2), 7).shareUsed() > 0);
+    double sum = 0;
+    for (int[] row : rows) {
+      sum += Evaluation.loss(network, List.of(row), 7) * (row.length - 1);
+    }
+    assertEquals(sum / 6, loss, 1e-6, "mean over tokens, not over rows");
+  }
+
+  @Test
   void everyRoundStatesEveryFactOnceAndFollowsFromTheStep() {
     Biographies people = Biographies.of(6, 2);
     try (ByteLevelBpe tokens = ByteLevelBpe.train(people.sentences(), 300)) {
