@@ -51,7 +51,7 @@ enum dm_status : int32_t {
   /* Gradient of weighted_bag over accesses grouped by dm_group_by_row.                                           */ \
   /*   outGradients [bags, valueSize]; rowGradients: gradient of rows[j] goes to row j (byRow = 0, compact) or    */ \
   /*   to row rows[j] (byRow = 1, a table-sized array): assigned.  weightGradients [bags, bagSize]: assigned, may */ \
-  /*   be null.                                                                                                   */ \
+  /*   be null.  rowGradients may be null too: then only the weight gradients are formed.                         */ \
   DM_API int32_t dm_weighted_bag_bp_##SUFFIX(const T *values, const T *weights, const T *outGradients,               \
                                              int64_t bagSize, int64_t valueSize, const int64_t *order,               \
                                              const int64_t *rows, const int64_t *starts, int64_t rowCount,           \
@@ -65,7 +65,18 @@ enum dm_status : int32_t {
                                       int32_t threads);                                                             \
   /* SGD on touched rows: u = stepSize * gradient; subtract as above.                                             */ \
   DM_API int32_t dm_row_sgd_##SUFFIX(const int64_t *rows, int64_t rowCount, int64_t valueSize, T *gradients,         \
-                                     int32_t byRow, T *target, int32_t subtract, double stepSize, int32_t threads);
+                                     int32_t byRow, T *target, int32_t subtract, double stepSize, int32_t threads); \
+  /* The gradient of weighted_bag with respect to its table and row_adam (subtract = 1) on it, in one pass over   */ \
+  /* the touched rows: each row of values, m and v is read and written once, and no gradient is stored. Accesses  */ \
+  /* as grouped by dm_group_by_row; weights [bags, bagSize], outGradients [bags, valueSize].                      */ \
+  DM_API int32_t dm_bag_adam_##SUFFIX(T *values, T *m, T *v, const T *weights, const T *outGradients,                \
+                                      int64_t bagSize, int64_t valueSize, const int64_t *order, const int64_t *rows, \
+                                      const int64_t *starts, int64_t rowCount, double stepSize, double beta1,        \
+                                      double beta2, double epsilon, double gradientScale, int32_t threads);         \
+  /* The same with SGD: values[r] -= stepSize * gradient[r].                                                      */ \
+  DM_API int32_t dm_bag_sgd_##SUFFIX(T *values, const T *weights, const T *outGradients, int64_t bagSize,            \
+                                     int64_t valueSize, const int64_t *order, const int64_t *rows,                   \
+                                     const int64_t *starts, int64_t rowCount, double stepSize, int32_t threads);
 
 DM_KERNELS(float, f32)
 DM_KERNELS(double, f64)

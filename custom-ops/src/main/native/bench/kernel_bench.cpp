@@ -212,31 +212,29 @@ void bag(int64_t slotCount, int64_t bags) {
   }
 }
 
-// Forward, grouping, backward and update; the rows in pieces whose gradients stay in cache.
+// Forward, grouping, weight gradients, and the gradient of the table with its update in one pass.
 void step(int64_t slotCount, int64_t valueSize, int64_t bags, int64_t bagSize, bool adam, const char *name) {
   Table values(slotCount * valueSize), m(adam ? slotCount * valueSize : 64), v(adam ? slotCount * valueSize : 64);
   Batch b(bags, bagSize, slotCount);
   const std::vector<float> outGradients = normals(bags * valueSize);
-  const int64_t piece = std::max<int64_t>(64, (int64_t(1) << 18) / (valueSize * 4) * 2);
-  std::vector<float> out(outGradients.size()), weightGradients(b.slots.size()), rowGradients(size_t(piece * valueSize));
+  std::vector<float> out(outGradients.size()), weightGradients(b.slots.size());
   int64_t where = 0;
-  double parts[3] = {1e9, 1e9, 1e9};
+  double parts[4] = {1e9, 1e9, 1e9, 1e9};
   const auto forward = [&] {
     dm_weighted_bag_f32(values.data, b.slots.data(), b.weights.data(), bags, bagSize, slotCount, valueSize, out.data(), threads,
                         &where);
   };
+  const auto backward = [&] {
+    dm_weighted_bag_bp_f32(values.data, b.weights.data(), outGradients.data(), bagSize, valueSize, b.order.data(), b.rows.data(),
+                           b.starts.data(), b.rowCount, nullptr, 0, weightGradients.data(), threads);
+  };
   const auto update = [&] {
-    for (int64_t from = 0; from < b.rowCount; from += piece) {
-      const int64_t count = std::min(piece, b.rowCount - from);
-      dm_weighted_bag_bp_f32(values.data, b.weights.data(), outGradients.data(), bagSize, valueSize, b.order.data(),
-                             b.rows.data() + from, b.starts.data() + from, count, rowGradients.data(), 0, weightGradients.data(),
-                             threads);
-      if (adam) {
-        dm_row_adam_f32(b.rows.data() + from, count, valueSize, rowGradients.data(), 0, m.data, v.data, values.data, 1, 1e-3, 0.9,
-                        0.999, 1e-8, 1.0, threads);
-      } else {
-        dm_row_sgd_f32(b.rows.data() + from, count, valueSize, rowGradients.data(), 0, values.data, 1, 1e-3, threads);
-      }
+    if (adam) {
+      dm_bag_adam_f32(values.data, m.data, v.data, b.weights.data(), outGradients.data(), bagSize, valueSize, b.order.data(),
+                      b.rows.data(), b.starts.data(), b.rowCount, 1e-3, 0.9, 0.999, 1e-8, 1.0, threads);
+    } else {
+      dm_bag_sgd_f32(values.data, b.weights.data(), outGradients.data(), bagSize, valueSize, b.order.data(), b.rows.data(),
+                     b.starts.data(), b.rowCount, 1e-3, threads);
     }
   };
   forward();
@@ -247,10 +245,11 @@ void step(int64_t slotCount, int64_t valueSize, int64_t bags, int64_t bagSize, b
   compare(name, bytes, [&] {
     parts[0] = std::min(parts[0], seconds(forward));
     parts[1] = std::min(parts[1], seconds([&] { b.group(slotCount); }));
-    parts[2] = std::min(parts[2], seconds(update));
+    parts[2] = std::min(parts[2], seconds(backward));
+    parts[3] = std::min(parts[3], seconds(update));
   }, double(floorCount * 4), [&] { read_all(values.data, floorCount); }, "GB/s   ");
-  printf("   least: forward %.2f ms, group %.2f ms, backward and update %.2f ms; %lld rows\n", parts[0] * 1e3, parts[1] * 1e3,
-         parts[2] * 1e3, (long long)b.rowCount);
+  printf("   least: forward %.2f ms, group %.2f ms, weight gradients %.2f ms, gradient and update %.2f ms; %lld rows\n",
+         parts[0] * 1e3, parts[1] * 1e3, parts[2] * 1e3, parts[3] * 1e3, (long long)b.rowCount);
 }
 
 }  // namespace

@@ -97,6 +97,19 @@ const char *dm_instruction_set(void) { return dm::kernels().name; }
                               T *target, int32_t subtract, double stepSize, int32_t threads) {                              \
     return dm::kernels().row_sgd_##SUFFIX(rows, rowCount, valueSize, gradients, byRow, target, subtract, stepSize,          \
                                           threads);                                                                         \
+  }                                                                                                                         \
+  int32_t dm_bag_adam_##SUFFIX(T *values, T *m, T *v, const T *weights, const T *outGradients, int64_t bagSize,             \
+                               int64_t valueSize, const int64_t *order, const int64_t *rows, const int64_t *starts,         \
+                               int64_t rowCount, double stepSize, double beta1, double beta2, double epsilon,               \
+                               double gradientScale, int32_t threads) {                                                     \
+    return dm::kernels().bag_adam_##SUFFIX(values, m, v, weights, outGradients, bagSize, valueSize, order, rows, starts,    \
+                                           rowCount, stepSize, beta1, beta2, epsilon, gradientScale, threads);              \
+  }                                                                                                                         \
+  int32_t dm_bag_sgd_##SUFFIX(T *values, const T *weights, const T *outGradients, int64_t bagSize, int64_t valueSize,       \
+                              const int64_t *order, const int64_t *rows, const int64_t *starts, int64_t rowCount,           \
+                              double stepSize, int32_t threads) {                                                           \
+    return dm::kernels().bag_sgd_##SUFFIX(values, weights, outGradients, bagSize, valueSize, order, rows, starts, rowCount, \
+                                          stepSize, threads);                                                               \
   }
 
 DM_FORWARD(float, f32)

@@ -12,7 +12,9 @@ namespace dm {
   ENTRY(weighted_bag)         \
   ENTRY(weighted_bag_bp)      \
   ENTRY(row_adam)             \
-  ENTRY(row_sgd)
+  ENTRY(row_sgd)              \
+  ENTRY(bag_adam)             \
+  ENTRY(bag_sgd)
 
 struct KernelTable {
   const char *name;

@@ -9,6 +9,7 @@
 #include <omp.h>
 
 #include "../kernels.h"
+#include "adam.h"
 #include "simd.h"
 #include "tier.h"
 
@@ -16,61 +17,29 @@ namespace dm {
 namespace DM_TIER {
 namespace {
 
-template <class T>
-constexpr int64_t kLine = 64 / int64_t(sizeof(T));
-
-// Rows between a prefetch and its use: about 2 KiB of one array.
-template <class T>
-int64_t rows_ahead(int64_t valueSize) {
-  return least(int64_t(16), most(int64_t(1), 2048 / (valueSize * int64_t(sizeof(T)))));
-}
-
-DM_INLINE float root(float x) { return __builtin_sqrtf(x); }
-DM_INLINE double root(double x) { return __builtin_sqrt(x); }
-
-template <class T>
-struct Adam {
-  T stepSize, beta1, beta2, rest1, rest2, epsilon, gradientScale;
-
-  template <bool subtract>
-  DM_INLINE void apply(int64_t count, T *__restrict gradient, T *__restrict m, T *__restrict v, T *__restrict target) const {
-    for (int64_t c = 0; c < count; c++) {
-      const T g = gradientScale * gradient[c];
-      m[c] = beta1 * m[c] + rest1 * g;
-      v[c] = beta2 * v[c] + rest2 * g * g;
-      const T u = stepSize * m[c] / (root(v[c]) + epsilon);
-      if (subtract) {
-        target[c] -= u;
-      } else {
-        gradient[c] = u;
-      }
-    }
-  }
-
-  template <bool subtract>
-  void run(const int64_t *rows, int64_t rowCount, int64_t valueSize, T *gradients, bool byRow, T *m, T *v, T *target,
-           int32_t threads) const {
-    const int64_t ahead = rows_ahead<T>(valueSize);
+template <class T, bool subtract>
+void run(const Adam<T> &adam, const int64_t *rows, int64_t rowCount, int64_t valueSize, T *gradients, bool byRow, T *m, T *v,
+         T *target, int32_t threads) {
+  const int64_t ahead = rows_ahead<T>(valueSize);
 #pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t j = 0; j < rowCount; j++) {
-      const int64_t to = least(j + ahead, rowCount - 1);
-      const int64_t row = rows[j] * valueSize, coming = rows[to] * valueSize;
-      T *gradient = gradients + (byRow ? row : j * valueSize), *comingGradient = gradients + (byRow ? coming : to * valueSize);
-      int64_t c = 0;
-      for (; c < valueSize; c += kLine<T>) {
-        __builtin_prefetch(m + coming + c, 1, 3);
-        __builtin_prefetch(v + coming + c, 1, 3);
-        __builtin_prefetch(comingGradient + c, !subtract, 3);
-        if (subtract) __builtin_prefetch(target + coming + c, 1, 3);
-        if (c + kLine<T> > valueSize) break;
-        apply<subtract>(kLine<T>, gradient + c, m + row + c, v + row + c, subtract ? target + row + c : nullptr);
-      }
-      if (c < valueSize) {
-        apply<subtract>(valueSize - c, gradient + c, m + row + c, v + row + c, subtract ? target + row + c : nullptr);
-      }
+  for (int64_t j = 0; j < rowCount; j++) {
+    const int64_t to = least(j + ahead, rowCount - 1);
+    const int64_t row = rows[j] * valueSize, coming = rows[to] * valueSize;
+    T *gradient = gradients + (byRow ? row : j * valueSize), *comingGradient = gradients + (byRow ? coming : to * valueSize);
+    int64_t c = 0;
+    for (; c < valueSize; c += kLine<T>) {
+      __builtin_prefetch(m + coming + c, 1, 3);
+      __builtin_prefetch(v + coming + c, 1, 3);
+      __builtin_prefetch(comingGradient + c, !subtract, 3);
+      if (subtract) __builtin_prefetch(target + coming + c, 1, 3);
+      if (c + kLine<T> > valueSize) break;
+      adam.template apply<subtract>(kLine<T>, gradient + c, m + row + c, v + row + c, subtract ? target + row + c : nullptr);
+    }
+    if (c < valueSize) {
+      adam.template apply<subtract>(valueSize - c, gradient + c, m + row + c, v + row + c, subtract ? target + row + c : nullptr);
     }
   }
-};
+}
 
 }  // namespace
 
@@ -78,11 +47,11 @@ template <class T>
 int32_t row_adam(const int64_t *rows, int64_t rowCount, int64_t valueSize, T *gradients, int32_t byRow, T *m, T *v,
                  T *target, int32_t subtract, double stepSize, double beta1, double beta2, double epsilon,
                  double gradientScale, int32_t threads) {
-  const Adam<T> adam{T(stepSize), T(beta1), T(beta2), T(1 - beta1), T(1 - beta2), T(epsilon), T(gradientScale)};
+  const Adam<T> adam(stepSize, beta1, beta2, epsilon, gradientScale);
   if (subtract) {
-    adam.template run<true>(rows, rowCount, valueSize, gradients, byRow != 0, m, v, target, most(threads, 1));
+    run<T, true>(adam, rows, rowCount, valueSize, gradients, byRow != 0, m, v, target, most(threads, 1));
   } else {
-    adam.template run<false>(rows, rowCount, valueSize, gradients, byRow != 0, m, v, target, most(threads, 1));
+    run<T, false>(adam, rows, rowCount, valueSize, gradients, byRow != 0, m, v, target, most(threads, 1));
   }
   return DM_OK;
 }

@@ -40,6 +40,8 @@ template <class T>
 using Mask = typename VectorOf<T>::mask;
 template <class T>
 constexpr int kLanes = kVectorBytes / int(sizeof(T));
+template <class T>
+constexpr int64_t kLine = 64 / int64_t(sizeof(T));  // values of a cache line
 
 template <class T>
 DM_INLINE T least(T a, T b) {

@@ -29,6 +29,13 @@ int32_t row_adam(const int64_t *rows, int64_t rowCount, int64_t valueSize, T *gr
 template <class T>
 int32_t row_sgd(const int64_t *rows, int64_t rowCount, int64_t valueSize, T *gradients, int32_t byRow, T *target,
                 int32_t subtract, double stepSize, int32_t threads);
+template <class T>
+int32_t bag_adam(T *values, T *m, T *v, const T *weights, const T *outGradients, int64_t bagSize, int64_t valueSize,
+                 const int64_t *order, const int64_t *rows, const int64_t *starts, int64_t rowCount, double stepSize,
+                 double beta1, double beta2, double epsilon, double gradientScale, int32_t threads);
+template <class T>
+int32_t bag_sgd(T *values, const T *weights, const T *outGradients, int64_t bagSize, int64_t valueSize, const int64_t *order,
+                const int64_t *rows, const int64_t *starts, int64_t rowCount, double stepSize, int32_t threads);
 
 }  // namespace DM_TIER
 }  // namespace dm

@@ -19,9 +19,6 @@ namespace {
 
 constexpr int64_t kAheadBytes = 8192;
 
-template <class T>
-constexpr int64_t kLine = 64 / int64_t(sizeof(T));  // values of a cache line
-
 // Accesses between a prefetch and its use.
 template <class T>
 int64_t accesses_ahead(int64_t valueSize) {
@@ -114,29 +111,33 @@ int32_t weighted_bag(const T *values, const int64_t *slots, const T *weights, in
 
 namespace {
 
-// gradient = (or +=) weight * out; returns <out, value>. Meanwhile asks for the lines of a table row to come.
-template <class T, bool assign>
+// What an access does with the gradient of its row.
+enum class Gradient { none, assign, add };
+
+// gradient = (or +=) weight * out, or nothing; returns <out, value>. Asks for the lines of a table row to come, if there is one.
+template <class T, Gradient form>
 DM_INLINE T add_access(const T *value, const T *out, T weight, const T *coming, int64_t valueSize, T *gradient) {
   const Vec<T> w = splat(weight);
   constexpr int vectors = int(kLine<T> / kLanes<T>);
   Vec<T> dot[vectors] = {};
   int64_t c = 0;
   for (; c + kLine<T> <= valueSize; c += kLine<T>) {
-    if (assign) __builtin_prefetch(coming + c, 0, 3);
+    if (coming) __builtin_prefetch(coming + c, 0, 3);
 #pragma GCC unroll 4
     for (int j = 0; j < vectors; j++) {
       const int64_t at = c + j * kLanes<T>;
       const Vec<T> o = load(out + at);
       dot[j] += o * load(value + at);
-      store(gradient + at, assign ? Vec<T>(w * o) : Vec<T>(load(gradient + at) + w * o));
+      if (form == Gradient::assign) store(gradient + at, Vec<T>(w * o));
+      if (form == Gradient::add) store(gradient + at, Vec<T>(load(gradient + at) + w * o));
     }
   }
   for (int j = 1; j < vectors; j++) dot[0] += dot[j];
   T tail = sum<T>(dot[0]);
-  if (assign && c < valueSize) __builtin_prefetch(coming + c, 0, 3);
+  if (coming && c < valueSize) __builtin_prefetch(coming + c, 0, 3);
   for (; c < valueSize; c++) {
     tail += out[c] * value[c];
-    gradient[c] = (assign ? T(0) : gradient[c]) + weight * out[c];
+    if (form != Gradient::none) gradient[c] = (form == Gradient::assign ? T(0) : gradient[c]) + weight * out[c];
   }
   return tail;
 }
@@ -173,12 +174,15 @@ int32_t weighted_bag_bp(const T *values, const T *weights, const T *outGradients
     const int64_t to = me + 1 == team ? rowCount : row_of_access(starts, rowCount, first + accesses * (me + 1) / team);
     for (int64_t j = from; j < to; j++) {
       const T *value = values + rows[j] * valueSize, *coming = values + rows[least(j + ahead, rowCount - 1)] * valueSize;
-      T *gradient = rowGradients + (byRow ? rows[j] : j) * valueSize;
+      T *gradient = rowGradients ? rowGradients + (byRow ? rows[j] : j) * valueSize : nullptr;
       for (int64_t s = starts[j]; s < starts[j + 1]; s++) {
         const int64_t access = order[s];
         const T *out = outGradients + access / bagSize * valueSize;
-        const T dot = s == starts[j] ? add_access<T, true>(value, out, weights[access], coming, valueSize, gradient)
-                                     : add_access<T, false>(value, out, weights[access], coming, valueSize, gradient);
+        const bool first = s == starts[j];
+        const T *next = first ? coming : nullptr;
+        const T dot = !gradient ? add_access<T, Gradient::none>(value, out, weights[access], next, valueSize, gradient)
+                      : first   ? add_access<T, Gradient::assign>(value, out, weights[access], next, valueSize, gradient)
+                                : add_access<T, Gradient::add>(value, out, weights[access], next, valueSize, gradient);
         if (weightGradients) weightGradients[access] = dot;
       }
     }

@@ -256,6 +256,50 @@ void all_updates() {
   for (int variant = 0; variant < 8; variant++) updates<T>(variant & 1, variant & 2, variant & 4);
 }
 
+// The fused update has the bits of the gradient rows, their updates in place, and a subtraction; rows not touched keep theirs.
+template <class T>
+void fused(bool withAdam) {
+  const double step = 0.013, beta1 = 0.9, beta2 = 0.98, epsilon = 1e-6, scale = 0.25;
+  for (const Shape &s : kShapes) {
+    Batch<T> in(s);
+    int64_t where = -1;
+    EXPECT(in.group(2, &where) == DM_OK, "group");
+    const int64_t tableSize = s.slots * s.valueSize;
+    const Array<T> m = normals<T>(tableSize);
+    Array<T> v = normals<T>(tableSize);
+    for (int64_t i = 0; i < tableSize; i++) v[i] *= v[i];
+    Array<T> g(tableSize), wantM = m, wantV = v, want = in.values, both(in.accesses), weightsOnly(in.accesses);
+    bag_bp(in.values.data(), in.weights.data(), in.outGradients.data(), s.bagSize, s.valueSize, in.order.data(), in.rows.data(),
+           in.starts.data(), in.rowCount, g.data(), 1, both.data(), 2);
+    EXPECT(bag_bp(in.values.data(), in.weights.data(), in.outGradients.data(), s.bagSize, s.valueSize, in.order.data(),
+                  in.rows.data(), in.starts.data(), in.rowCount, static_cast<T *>(nullptr), 1, weightsOnly.data(), 3) == DM_OK,
+           "weight gradients alone");
+    EXPECT(weightsOnly.same_bits(both), "weight gradients alone differ");
+    if (withAdam) {
+      adam_of<T>(in.rows.data(), in.rowCount, s.valueSize, g.data(), 1, wantM.data(), wantV.data(), static_cast<T *>(nullptr), 0,
+                 step, beta1, beta2, epsilon, scale, 2);
+    } else {
+      sgd_of<T>(in.rows.data(), in.rowCount, s.valueSize, g.data(), 1, static_cast<T *>(nullptr), 0, step, 2);
+    }
+    for (int64_t j = 0; j < in.rowCount; j++) {
+      for (int64_t c = 0; c < s.valueSize; c++) want[in.rows[j] * s.valueSize + c] -= g[in.rows[j] * s.valueSize + c];
+    }
+    for (int threads = 1; threads <= 3; threads++) {
+      Array<T> values = in.values, gotM = m, gotV = v;
+      const int32_t status =
+          withAdam ? bag_adam_of<T>(values.data(), gotM.data(), gotV.data(), in.weights.data(), in.outGradients.data(), s.bagSize,
+                                    s.valueSize, in.order.data(), in.rows.data(), in.starts.data(), in.rowCount, step, beta1,
+                                    beta2, epsilon, scale, threads)
+                   : bag_sgd_of<T>(values.data(), in.weights.data(), in.outGradients.data(), s.bagSize, s.valueSize,
+                                   in.order.data(), in.rows.data(), in.starts.data(), in.rowCount, step, threads);
+      EXPECT(status == DM_OK, "status %d", status);
+      EXPECT(values.same_bits(want) && gotM.same_bits(wantM) && gotV.same_bits(wantV),
+             "bags %lld x %lld, valueSize %lld, threads %d, adam %d: not the bits of the separate steps", (long long)s.bags,
+             (long long)s.bagSize, (long long)s.valueSize, threads, int(withAdam));
+    }
+  }
+}
+
 TEST(bags_are_weighted_sums) {
   forward<float>();
   forward<double>();
@@ -274,6 +318,13 @@ TEST(updates_change_touched_rows_only) {
   all_updates<double>();
 }
 
+TEST(fused_updates_have_the_bits_of_separate_ones) {
+  for (bool withAdam : {false, true}) {
+    fused<float>(withAdam);
+    fused<double>(withAdam);
+  }
+}
+
 TEST(update_of_no_rows) {
   Array<float> none(0);
   EXPECT(adam_of<float>(static_cast<const int64_t *>(nullptr), int64_t(0), int64_t(7), none.data(), 0, none.data(), none.data(),
@@ -281,6 +332,12 @@ TEST(update_of_no_rows) {
          "adam");
   EXPECT(sgd_of<float>(static_cast<const int64_t *>(nullptr), int64_t(0), int64_t(7), none.data(), 0, none.data(), 1, 0.1, 2) == DM_OK,
          "sgd");
+  const int64_t *no = nullptr;
+  EXPECT(bag_adam_of<float>(none.data(), none.data(), none.data(), none.data(), none.data(), int64_t(3), int64_t(7), no, no, no,
+                            int64_t(0), 0.1, 0.9, 0.99, 1e-8, 1.0, 2) == DM_OK,
+         "bag adam");
+  EXPECT(bag_sgd_of<float>(none.data(), none.data(), none.data(), int64_t(3), int64_t(7), no, no, no, int64_t(0), 0.1, 2) == DM_OK,
+         "bag sgd");
   EXPECT(none.sentries_stand(), "wrote past its end");
 }
 
