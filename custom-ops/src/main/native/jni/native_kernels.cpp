@@ -76,7 +76,24 @@ jlong result(int32_t status, const int64_t &where) { return status == DM_OK ? 0 
     return result(dm_row_sgd_##SUFFIX(at<int64_t>(rows), rowCount, valueSize, at<T>(gradients), byRow, at<T>(target),       \
                                       subtract, stepSize, threads),                                                         \
                   0);                                                                                                       \
-  }
+  }                                                                                                                         \
+  DM_METHOD(bagAdam##JAVA)                                                                                                  \
+  (JNIEnv *, jclass, jlong values, jlong m, jlong v, jlong weights, jlong outGradients, jlong bagSize, jlong valueSize,     \
+   jlong order, jlong rows, jlong starts, jlong rowCount, jdouble stepSize, jdouble beta1, jdouble beta2, jdouble epsilon,  \
+   jdouble gradientScale, jint threads) {                                                                                   \
+    return result(dm_bag_adam_##SUFFIX(at<T>(values), at<T>(m), at<T>(v), at<T>(weights), at<T>(outGradients), bagSize,     \
+                                       valueSize, at<int64_t>(order), at<int64_t>(rows), at<int64_t>(starts), rowCount,     \
+                                       stepSize, beta1, beta2, epsilon, gradientScale, threads),                            \
+                  0);                                                                                                       \
+  }                                                                                                                         \
+  DM_METHOD(bagSgd##JAVA)                                                                                                   \
+  (JNIEnv *, jclass, jlong values, jlong weights, jlong outGradients, jlong bagSize, jlong valueSize, jlong order,          \
+   jlong rows, jlong starts, jlong rowCount, jdouble stepSize, jint threads) {                                              \
+    return result(dm_bag_sgd_##SUFFIX(at<T>(values), at<T>(weights), at<T>(outGradients), bagSize, valueSize,               \
+                                      at<int64_t>(order), at<int64_t>(rows), at<int64_t>(starts), rowCount, stepSize,       \
+                                      threads),                                                                             \
+                  0);                                                                                                       \
+  }                                                                                                                         \
 
 DM_JNI(float, f32, F32)
 DM_JNI(double, f64, F64)

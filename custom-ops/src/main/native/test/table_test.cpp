@@ -172,7 +172,7 @@ void expect_grouped(int64_t accesses, int64_t slotCount, int64_t distinct, int t
 TEST(accesses_are_grouped_stably) {
   const int64_t many = int64_t(1) << 40;
   for (int threads = 1; threads <= 3; threads++) {
-    for (int64_t accesses : {0, 1, 2, 97, 4099, 20011}) {
+    for (int64_t accesses : {0, 1, 2, 97, 4099, 300007}) {
       for (int64_t slotCount : {int64_t(1), int64_t(2048), int64_t(2049), int64_t(5000011), many}) {
         expect_grouped(accesses, slotCount, many, threads);
       }
@@ -182,7 +182,7 @@ TEST(accesses_are_grouped_stably) {
 }
 
 TEST(grouping_reports_the_first_slot_out_of_range) {
-  for (int64_t accesses : {int64_t(11), int64_t(20011)}) {
+  for (int64_t accesses : {int64_t(11), int64_t(300007)}) {
     Array<int64_t> slots = integers(accesses, 7), order(accesses, 5), rows(accesses, 5), starts(accesses + 1, 5), scratch(2 * accesses);
     slots[3] = 7;
     slots[accesses - 1] = -1;

@@ -44,7 +44,7 @@ final class MemoryStep implements Workload {
         read, weights, outGradients, scoreGradients.reshape(shape.batch(), shape.bagSize()));
     MemoryOps.productKeyTopKGradient(
         query, subKeys, slots, scoreGradients, queryGradients, subKeyGradients);
-    table.update(iteration);
+    table.update(weights, outGradients, iteration);
   }
 
   @Override

@@ -31,7 +31,7 @@ final class TableStep implements Workload {
     INDArray read = slots[iteration % slots.length];
     table.forward(read, weights, out);
     table.backward(read, weights, outGradients, weightGradients);
-    table.update(iteration);
+    table.update(weights, outGradients, iteration);
   }
 
   @Override

@@ -6,19 +6,17 @@ import io.github.dl4jmemory.ops.TouchedRows;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * A table with its gradients and its Adam state, trained as a memory layer trains it: gradients
- * stand in a table of their own, in which only the rows read are ever written.
+ * A table with its Adam state, trained as a memory layer trains it with RowSparseTraining: gradient
+ * and update are one pass over the rows read.
  */
 final class TableUpdate {
   private final INDArray values;
-  private final INDArray gradients;
   private final INDArray m;
   private final INDArray v;
   private final TouchedRows touched = new TouchedRows();
 
   TableUpdate(long slots, int valueSize) {
     values = Inputs.uniform(3, slots, valueSize);
-    gradients = Inputs.zeroTable(slots, valueSize);
     m = Inputs.zeroTable(slots, valueSize);
     v = Inputs.zeroTable(slots, valueSize);
   }
@@ -33,14 +31,12 @@ final class TableUpdate {
 
   void backward(INDArray slots, INDArray weights, INDArray outGradients, INDArray weightGradients) {
     touched.group(slots, values.size(0));
-    MemoryOps.weightedBagGradient(
-        values, weights, outGradients, touched, gradients, weightGradients);
+    MemoryOps.weightedBagGradient(values, weights, outGradients, touched, null, weightGradients);
   }
 
-  void update(int iteration) {
+  /** With the weights and gradients of the last backward pass. */
+  void update(INDArray weights, INDArray outGradients, int iteration) {
     AdamStep step = AdamStep.of(1e-3, 0.9, 0.999, 1e-8, iteration, 1);
-    MemoryOps.rowAdam(touched, gradients, m, v, step);
-    MemoryOps.subtractRows(touched, values, gradients);
-    MemoryOps.zeroRows(touched, gradients);
+    MemoryOps.bagAdam(values, m, v, weights, outGradients, touched, step);
   }
 }

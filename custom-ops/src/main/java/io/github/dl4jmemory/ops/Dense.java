@@ -9,6 +9,9 @@ import org.nd4j.linalg.factory.Nd4j;
  */
 record Dense(INDArray caller, INDArray array) {
 
+  /** A result that nobody wants. */
+  static final Dense NONE = new Dense(null, null);
+
   /** An array that is only read. */
   static INDArray in(INDArray array) {
     return contiguous(array) ? array : array.dup('c');

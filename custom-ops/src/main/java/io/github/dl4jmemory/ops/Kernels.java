@@ -34,7 +34,10 @@ interface Kernels {
 
   long weightedBag(INDArray values, INDArray slots, INDArray weights, INDArray out);
 
-  /** The gradient of rows[j] goes to row rows[j] (byRow) or to row j of rowGradients. */
+  /**
+   * The gradient of rows[j] goes to row rows[j] (byRow) or to row j of rowGradients. Either result
+   * may be null: it is then not formed.
+   */
   long weightedBagGradient(
       INDArray values,
       INDArray weights,
@@ -55,6 +58,19 @@ interface Kernels {
       AdamStep step);
 
   long rowSgd(INDArray rows, INDArray gradients, boolean byRow, INDArray target, double stepSize);
+
+  /** The gradient of the table and {@link #rowAdam} on it, in one pass over the touched rows. */
+  long bagAdam(
+      INDArray values,
+      INDArray m,
+      INDArray v,
+      INDArray weights,
+      INDArray outGradients,
+      Accesses accesses,
+      AdamStep step);
+
+  long bagSgd(
+      INDArray values, INDArray weights, INDArray outGradients, Accesses accesses, double stepSize);
 
   /** Fills order, rows and starts of the accesses, and the number of rows. */
   long groupByRow(INDArray slots, long slotCount, Accesses accesses);

@@ -330,10 +330,12 @@ public final class MemoryOps {
    * @param weights [bags, bagSize], dtype of values
    * @param outGradients [bags, valueSize], dtype of values
    * @param touched the slots [bags, bagSize] of the bags, grouped for this table
-   * @param valueGradientsOut [slots, valueSize], dtype of values: touched rows are assigned
-   * @param weightGradientsOut [bags, bagSize], dtype of values: assigned
+   * @param valueGradientsOut [slots, valueSize], dtype of values: touched rows are assigned; null
+   *     where {@link #bagAdam} or {@link #bagSgd} form them
+   * @param weightGradientsOut [bags, bagSize], dtype of values: assigned; null where weights are
+   *     constants
    * @throws IllegalArgumentException as the class says; if touched was grouped for a table or for
-   *     bags of another size
+   *     bags of another size, or both results are null
    */
   public static void weightedBagGradient(
       INDArray values,
@@ -344,22 +346,24 @@ public final class MemoryOps {
       INDArray weightGradientsOut) {
     Require require = Require.op("weightedBagGradient");
     requireTable(require, "values", values);
-    requireBagGradients(require, values, weights, outGradients);
-    TouchedRows.requireGrouped(require, touched, "values", values);
-    touched.requireAccesses(require, "weights", weights);
-    require.shape("valueGradientsOut", valueGradientsOut, TABLE, values.shape());
-    require.type("valueGradientsOut", valueGradientsOut, values.dataType());
-    require.shape("weightGradientsOut", weightGradientsOut, BAG, weights.shape());
-    require.type("weightGradientsOut", weightGradientsOut, values.dataType());
+    requireBag(require, values, weights, outGradients, touched);
+    if (valueGradientsOut != null) {
+      require.shape("valueGradientsOut", valueGradientsOut, TABLE, values.shape());
+      require.type("valueGradientsOut", valueGradientsOut, values.dataType());
+    }
+    if (weightGradientsOut != null || valueGradientsOut == null) {
+      require.shape("weightGradientsOut", weightGradientsOut, BAG, weights.shape());
+      require.type("weightGradientsOut", weightGradientsOut, values.dataType());
+    }
     bagGradient(
         require,
         values,
         weights,
         outGradients,
         touched,
-        Dense.inOut(valueGradientsOut),
+        valueGradientsOut == null ? Dense.NONE : Dense.inOut(valueGradientsOut),
         true,
-        Dense.out(weightGradientsOut));
+        weightGradientsOut == null ? Dense.NONE : Dense.out(weightGradientsOut));
   }
 
   private static void bagGradient(
@@ -563,25 +567,114 @@ public final class MemoryOps {
   }
 
   /**
-   * Applies update rows: {@code values[r] -= updates[r]} for every touched row r.
+   * Backward and update of a weighted bag's table in one pass: the gradient of {@link
+   * #weightedBag(INDArray, INDArray, INDArray)} with respect to the rows that were read, and lazy
+   * Adam ({@link AdamStep}) on these rows at once. The gradient is nowhere stored. Rows and moments
+   * that were not read stay as they are, bit for bit.
    *
-   * @param touched rows grouped for this table
+   * <pre>
+   * gradient[r] = sum over (b, k) with slots[b, k] = r of weights[b, k] * outGradients[b]
+   * values[r]  -= u(gradient[r], m[r], v[r])
+   * </pre>
+   *
+   * <p>The gradients of the weights need the values as they were: take them first. Cost: bags *
+   * bagSize * valueSize multiply-adds; every touched row of values, m and v is read and written
+   * once.
+   *
+   * <p>Source: as {@link #rowAdam(INDArray, INDArray, INDArray, INDArray, INDArray, AdamStep)}.
+   *
    * @param values [slots, valueSize] FLOAT or DOUBLE: touched rows are changed
-   * @param updates [slots, valueSize], dtype of values
-   * @throws IllegalArgumentException as the class says; if touched was grouped for another size
+   * @param m [slots, valueSize], dtype of values, first moments: touched rows are changed
+   * @param v [slots, valueSize], dtype of values, second moments: touched rows are changed
+   * @param weights [bags, bagSize], dtype of values
+   * @param outGradients [bags, valueSize], dtype of values
+   * @param touched the slots [bags, bagSize] of the bags, grouped for this table
+   * @param step the numbers of the step
+   * @throws IllegalArgumentException as the class says; if touched was grouped for a table or for
+   *     bags of another size
    */
-  public static void subtractRows(TouchedRows touched, INDArray values, INDArray updates) {
-    Require require = Require.op("subtractRows");
+  public static void bagAdam(
+      INDArray values,
+      INDArray m,
+      INDArray v,
+      INDArray weights,
+      INDArray outGradients,
+      TouchedRows touched,
+      AdamStep step) {
+    Require require = Require.op("bagAdam");
     requireTable(require, "values", values);
-    requireLike(require, "updates", updates, values);
-    TouchedRows.requireGrouped(require, touched, "values", values);
+    requireLike(require, "m", m, values);
+    requireLike(require, "v", v, values);
+    requireBag(require, values, weights, outGradients, touched);
+    require.present("step", step);
     if (touched.count() == 0) {
       return;
     }
     Dense table = Dense.inOut(values);
-    INDArray dense = Dense.in(updates);
-    require.apart("values", table.array(), "updates", dense);
-    long status = KernelChoice.kernels().rowSgd(touched.rows(), dense, true, table.array(), 1.0);
+    Dense first = Dense.inOut(m);
+    Dense second = Dense.inOut(v);
+    INDArray w = Dense.in(weights);
+    INDArray out = Dense.in(outGradients);
+    requireApart(
+        require,
+        new String[] {"values", "m", "v", "weights"},
+        table.array(),
+        first.array(),
+        second.array(),
+        w);
+    requireApart(
+        require,
+        new String[] {"values", "m", "v", "outGradients"},
+        table.array(),
+        first.array(),
+        second.array(),
+        out);
+    long status =
+        KernelChoice.kernels()
+            .bagAdam(
+                table.array(), first.array(), second.array(), w, out, touched.accesses(), step);
+    require.ok(status, "touched", touched.rows(), values.size(0));
+    table.publish();
+    first.publish();
+    second.publish();
+  }
+
+  /**
+   * {@link #bagAdam} with gradient descent: {@code values[r] -= learningRate * gradientScale *
+   * gradient[r]} for every row that was read.
+   *
+   * @param values [slots, valueSize] FLOAT or DOUBLE: touched rows are changed
+   * @param weights [bags, bagSize], dtype of values
+   * @param outGradients [bags, valueSize], dtype of values
+   * @param touched the slots [bags, bagSize] of the bags, grouped for this table
+   * @param learningRate the learning rate
+   * @param gradientScale factor on every gradient, such as 1 / batch
+   * @throws IllegalArgumentException as the class says; if touched was grouped for a table or for
+   *     bags of another size, or a number is not finite
+   */
+  public static void bagSgd(
+      INDArray values,
+      INDArray weights,
+      INDArray outGradients,
+      TouchedRows touched,
+      double learningRate,
+      double gradientScale) {
+    Require require = Require.op("bagSgd");
+    requireTable(require, "values", values);
+    requireBag(require, values, weights, outGradients, touched);
+    require.finite("learningRate", learningRate);
+    require.finite("gradientScale", gradientScale);
+    if (touched.count() == 0) {
+      return;
+    }
+    Dense table = Dense.inOut(values);
+    INDArray w = Dense.in(weights);
+    INDArray out = Dense.in(outGradients);
+    require.apart("values", table.array(), "weights", w);
+    require.apart("values", table.array(), "outGradients", out);
+    long status =
+        KernelChoice.kernels()
+            .bagSgd(table.array(), w, out, touched.accesses(), learningRate * gradientScale);
     require.ok(status, "touched", touched.rows(), values.size(0));
     table.publish();
   }
@@ -666,6 +759,17 @@ public final class MemoryOps {
     require.type("weights", weights, values.dataType());
     require.shape("outGradients", outGradients, BAG_OUT, weights.size(0), values.size(1));
     require.type("outGradients", outGradients, values.dataType());
+  }
+
+  private static void requireBag(
+      Require require,
+      INDArray values,
+      INDArray weights,
+      INDArray outGradients,
+      TouchedRows touched) {
+    requireBagGradients(require, values, weights, outGradients);
+    TouchedRows.requireGrouped(require, touched, "values", values);
+    touched.requireAccesses(require, "weights", weights);
   }
 
   private static INDArray requireRows(

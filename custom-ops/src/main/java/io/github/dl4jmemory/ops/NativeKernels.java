@@ -113,9 +113,9 @@ final class NativeKernels implements Kernels {
     long r = at(rows);
     long s = at(starts);
     long rowCount = rows.length();
-    long dv = at(rowGradients);
+    long dv = rowGradients == null ? 0 : at(rowGradients);
     int by = byRow ? 1 : 0;
-    long dw = at(weightGradients);
+    long dw = weightGradients == null ? 0 : at(weightGradients);
     int threads = Parallel.threads();
     long status =
         isFloat(values)
@@ -173,6 +173,73 @@ final class NativeKernels implements Kernels {
             ? rowSgdF32(r, count, size, g, by, t, subtract, stepSize, threads)
             : rowSgdF64(r, count, size, g, by, t, subtract, stepSize, threads);
     keep(rows, gradients, target);
+    return status;
+  }
+
+  @Override
+  public long bagAdam(
+      INDArray values,
+      INDArray m,
+      INDArray v,
+      INDArray weights,
+      INDArray outGradients,
+      Accesses accesses,
+      AdamStep step) {
+    long table = at(values);
+    long pm = at(m);
+    long pv = at(v);
+    long w = at(weights);
+    long g = at(outGradients);
+    long bag = weights.size(1);
+    long size = values.size(1);
+    INDArray order = accesses.order();
+    INDArray rows = accesses.rows();
+    INDArray starts = accesses.starts();
+    long o = at(order);
+    long r = at(rows);
+    long s = at(starts);
+    long count = rows.length();
+    double u = step.stepSize();
+    double b1 = step.beta1();
+    double b2 = step.beta2();
+    double e = step.epsilon();
+    double scale = step.gradientScale();
+    int threads = Parallel.threads();
+    long status =
+        isFloat(values)
+            ? bagAdamF32(
+                table, pm, pv, w, g, bag, size, o, r, s, count, u, b1, b2, e, scale, threads)
+            : bagAdamF64(
+                table, pm, pv, w, g, bag, size, o, r, s, count, u, b1, b2, e, scale, threads);
+    keep(values, m, v, weights, outGradients, order, rows, starts);
+    return status;
+  }
+
+  @Override
+  public long bagSgd(
+      INDArray values,
+      INDArray weights,
+      INDArray outGradients,
+      Accesses accesses,
+      double stepSize) {
+    long table = at(values);
+    long w = at(weights);
+    long g = at(outGradients);
+    long bag = weights.size(1);
+    long size = values.size(1);
+    INDArray order = accesses.order();
+    INDArray rows = accesses.rows();
+    INDArray starts = accesses.starts();
+    long o = at(order);
+    long r = at(rows);
+    long s = at(starts);
+    long count = rows.length();
+    int threads = Parallel.threads();
+    long status =
+        isFloat(values)
+            ? bagSgdF32(table, w, g, bag, size, o, r, s, count, stepSize, threads)
+            : bagSgdF64(table, w, g, bag, size, o, r, s, count, stepSize, threads);
+    keep(values, weights, outGradients, order, rows, starts);
     return status;
   }
 
@@ -389,6 +456,70 @@ final class NativeKernels implements Kernels {
       int byRow,
       long target,
       int subtract,
+      double stepSize,
+      int threads);
+
+  static native long bagAdamF32(
+      long values,
+      long m,
+      long v,
+      long weights,
+      long outGradients,
+      long bagSize,
+      long valueSize,
+      long order,
+      long rows,
+      long starts,
+      long rowCount,
+      double stepSize,
+      double beta1,
+      double beta2,
+      double epsilon,
+      double gradientScale,
+      int threads);
+
+  static native long bagAdamF64(
+      long values,
+      long m,
+      long v,
+      long weights,
+      long outGradients,
+      long bagSize,
+      long valueSize,
+      long order,
+      long rows,
+      long starts,
+      long rowCount,
+      double stepSize,
+      double beta1,
+      double beta2,
+      double epsilon,
+      double gradientScale,
+      int threads);
+
+  static native long bagSgdF32(
+      long values,
+      long weights,
+      long outGradients,
+      long bagSize,
+      long valueSize,
+      long order,
+      long rows,
+      long starts,
+      long rowCount,
+      double stepSize,
+      int threads);
+
+  static native long bagSgdF64(
+      long values,
+      long weights,
+      long outGradients,
+      long bagSize,
+      long valueSize,
+      long order,
+      long rows,
+      long starts,
+      long rowCount,
       double stepSize,
       int threads);
 

@@ -83,8 +83,8 @@ final class PortableBag {
     Slab<A> table = lanes.slab(values);
     Slab<A> w = lanes.slab(weights);
     Slab<A> gradients = lanes.slab(outGradients);
-    Slab<A> rowsOut = lanes.slab(rowGradients);
-    Slab<A> weightsOut = lanes.slab(weightGradients);
+    Slab<A> rowsOut = rowGradients == null ? null : lanes.slab(rowGradients);
+    Slab<A> weightsOut = weightGradients == null ? null : lanes.slab(weightGradients);
     Slab<long[]> order = Slab.longs(accesses.order());
     Slab<long[]> rows = Slab.longs(accesses.rows());
     Slab<long[]> starts = Slab.longs(accesses.starts());
@@ -111,12 +111,18 @@ final class PortableBag {
             long access = mine.access[0];
             w.read(access, mine.one, 0, 1);
             gradients.read(access / bagSize * valueSize, mine.gradient, 0, valueSize);
-            lanes.addRow(mine.sum, lanes.get(mine.one, 0), mine.gradient, valueSize);
-            double dot = lanes.dot(mine.gradient, mine.value, valueSize, mine.products);
-            lanes.set(mine.one, 0, dot);
-            weightsOut.write(access, mine.one, 0, 1);
+            if (rowsOut != null) {
+              lanes.addRow(mine.sum, lanes.get(mine.one, 0), mine.gradient, valueSize);
+            }
+            if (weightsOut != null) {
+              double dot = lanes.dot(mine.gradient, mine.value, valueSize, mine.products);
+              lanes.set(mine.one, 0, dot);
+              weightsOut.write(access, mine.one, 0, 1);
+            }
           }
-          rowsOut.write((byRow ? mine.row[0] : j) * valueSize, mine.sum, 0, valueSize);
+          if (rowsOut != null) {
+            rowsOut.write((byRow ? mine.row[0] : j) * valueSize, mine.sum, 0, valueSize);
+          }
         });
     return Kernels.OK;
   }

@@ -71,6 +71,30 @@ final class PortableKernels implements Kernels {
   }
 
   @Override
+  public long bagAdam(
+      INDArray values,
+      INDArray m,
+      INDArray v,
+      INDArray weights,
+      INDArray outGradients,
+      Accesses accesses,
+      AdamStep step) {
+    return new PortableBagUpdate<>(Lanes.of(values), values, weights, outGradients, accesses)
+        .adam(m, v, step);
+  }
+
+  @Override
+  public long bagSgd(
+      INDArray values,
+      INDArray weights,
+      INDArray outGradients,
+      Accesses accesses,
+      double stepSize) {
+    return new PortableBagUpdate<>(Lanes.of(values), values, weights, outGradients, accesses)
+        .sgd(stepSize);
+  }
+
+  @Override
   public long groupByRow(INDArray slots, long slotCount, Accesses accesses) {
     return PortableGrouping.group(slots, slotCount, accesses);
   }

@@ -157,7 +157,7 @@ final class Require {
 
   /** Two arrays of which one is written must not share memory. */
   void apart(String parameter, INDArray written, String otherName, INDArray other) {
-    if (written.isEmpty() || other.isEmpty()) {
+    if (written == null || other == null || written.isEmpty() || other.isEmpty()) {
       return;
     }
     long start = Dense.address(written);

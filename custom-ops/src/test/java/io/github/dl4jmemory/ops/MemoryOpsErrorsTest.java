@@ -65,6 +65,23 @@ class MemoryOpsErrorsTest {
         "[rowAdam] step: expected a value, got null. Fix: pass one",
         () -> MemoryOps.rowAdam(table, floats(11, 3), floats(11, 3), longs(1), floats(1, 3), null));
     assertRefuses(
+        "[bagAdam] step: expected a value, got null. Fix: pass one",
+        () ->
+            MemoryOps.bagAdam(
+                table,
+                floats(11, 3),
+                floats(11, 3),
+                weights,
+                outGradients,
+                grouped(slots, 11),
+                null));
+    assertRefuses(
+        "[weightedBagGradient] weightGradientsOut: expected an array [bags, bagSize], got null. Fix:"
+            + " pass an array",
+        () ->
+            MemoryOps.weightedBagGradient(
+                table, weights, outGradients, grouped(slots, 11), null, null));
+    assertRefuses(
         "[zeroRows] touched: expected a value, got null. Fix: pass one",
         () -> MemoryOps.zeroRows(null, table));
   }
@@ -96,6 +113,22 @@ class MemoryOpsErrorsTest {
         "[rowAdam] m: expected [slots, valueSize] of shape [11, 3], got rank 2 (shape [11, 2]). Fix:"
             + " reshape the array, or pass the arrays that belong together",
         () -> MemoryOps.rowAdam(table, floats(11, 2), floats(11, 3), longs(1), floats(1, 3), STEP));
+    assertRefuses(
+        "[bagAdam] v: expected [slots, valueSize] of shape [11, 3], got rank 2 (shape [11, 2]). Fix:"
+            + " reshape the array, or pass the arrays that belong together",
+        () ->
+            MemoryOps.bagAdam(
+                table,
+                floats(11, 3),
+                floats(11, 2),
+                weights,
+                outGradients,
+                grouped(slots, 11),
+                STEP));
+    assertRefuses(
+        "[bagSgd] outGradients: expected [bags, valueSize] of shape [5, 3], got rank 2 (shape [4,"
+            + " 3]). Fix: reshape the array, or pass the arrays that belong together",
+        () -> MemoryOps.bagSgd(table, weights, floats(4, 3), grouped(slots, 11), 0.1, 1));
     assertRefuses(
         "[rowSgd] rowGradients: expected [rows, valueSize] of shape [1, 3], got rank 2 (shape [2,"
             + " 3]). Fix: reshape the array, or pass the arrays that belong together",
@@ -205,9 +238,21 @@ class MemoryOpsErrorsTest {
             + " slotCount) first",
         () -> MemoryOps.zeroRows(new TouchedRows(), table));
     assertRefuses(
-        "[subtractRows] values: expected 7 slots, as grouped, got 11 slots (shape [11, 3]). Fix: call"
+        "[bagSgd] values: expected 7 slots, as grouped, got 11 slots (shape [11, 3]). Fix: call"
             + " touched.group with the slots of this table",
-        () -> MemoryOps.subtractRows(grouped(slots, 7), table, floats(11, 3)));
+        () -> MemoryOps.bagSgd(table, weights, outGradients, grouped(slots, 7), 0.1, 1));
+    assertRefuses(
+        "[bagAdam] touched: expected grouped rows, got none. Fix: call touched.group(slots,"
+            + " slotCount) first",
+        () ->
+            MemoryOps.bagAdam(
+                table,
+                floats(11, 3),
+                floats(11, 3),
+                weights,
+                outGradients,
+                new TouchedRows(),
+                STEP));
     assertRefuses(
         "[weightedBagGradient] weights: expected 20 weights, as grouped, got 15 weights (shape [5,"
             + " 3]). Fix: call touched.group with the slots of these weights",
@@ -240,6 +285,15 @@ class MemoryOpsErrorsTest {
             + " configuration",
         () -> MemoryOps.rowSgd(grouped(slots, 11), table, 0.1, Double.POSITIVE_INFINITY));
     assertRefuses(
+        "[bagSgd] learningRate: expected a finite number, got NaN. Fix: check the configuration",
+        () -> MemoryOps.bagSgd(table, weights, outGradients, grouped(slots, 11), Double.NaN, 1));
+    assertRefuses(
+        "[bagSgd] gradientScale: expected a finite number, got Infinity. Fix: check the"
+            + " configuration",
+        () ->
+            MemoryOps.bagSgd(
+                table, weights, outGradients, grouped(slots, 11), 0.1, Double.POSITIVE_INFINITY));
+    assertRefuses(
         "[AdamStep] beta1: expected a number in [0, 1), got 1.0. Fix: 0.9 and 0.999 are usual",
         () -> new AdamStep(0.1, 1, 0.9, 1e-8, 1));
     assertRefuses(
@@ -268,8 +322,14 @@ class MemoryOpsErrorsTest {
         () -> MemoryOps.rowAdam(table, lower, middle, longs(1), floats(1, 3), STEP));
     MemoryOps.rowAdam(table, lower, upper, longs(1), floats(1, 3), STEP);
     assertRefuses(
-        "[subtractRows] values: expected memory of its own, got memory shared with updates" + fix,
-        () -> MemoryOps.subtractRows(grouped(slots, 11), table, table));
+        "[bagAdam] m: expected memory of its own, got memory shared with v" + fix,
+        () ->
+            MemoryOps.bagAdam(
+                table, lower, middle, weights, outGradients, grouped(slots, 11), STEP));
+    INDArray rows = table.get(NDArrayIndex.interval(0, 5), NDArrayIndex.all());
+    assertRefuses(
+        "[bagSgd] values: expected memory of its own, got memory shared with outGradients" + fix,
+        () -> MemoryOps.bagSgd(table, weights, rows, grouped(slots, 11), 0.1, 1));
     INDArray scores = floats(5, 2, 6);
     assertRefuses(
         "[productKeyTopK] scoresOut: expected memory of its own, got memory shared with query (shape"

@@ -4,13 +4,12 @@ import java.util.List;
 import org.deeplearning4j.optimize.api.StepFunction;
 import org.deeplearning4j.optimize.solvers.accumulation.GradientsAccumulator;
 import org.deeplearning4j.optimize.solvers.accumulation.IndexedTail;
-import org.deeplearning4j.optimize.stepfunctions.NegativeGradientStepFunction;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /**
- * DL4J's hook at the end of a step, {@code params -= updates}, done in dense stretches and touched
- * rows. It accumulates nothing.
+ * DL4J's hook around a step: before its forward pass it tells the tables that they are updated in
+ * one pass, and at its end, {@code params -= updates}, it leaves them out. It accumulates nothing.
  */
 final class RowSparseStep implements GradientsAccumulator {
 
@@ -27,16 +26,11 @@ final class RowSparseStep implements GradientsAccumulator {
   @Override
   public void applyUpdate(
       StepFunction function, INDArray params, INDArray updates, boolean isFinalStep) {
-    if (!(function instanceof NegativeGradientStepFunction)) {
-      function.step(params, updates); // another rule than params -= updates: leave it to it
-      return;
-    }
     INDArray flatParams = params.reshape(params.length());
     INDArray flatUpdates = updates.reshape(updates.length());
     for (long[] stretch : dense) {
       function.step(stretch(flatParams, stretch), stretch(flatUpdates, stretch));
     }
-    tables.forEach(RowTable::subtractUpdates);
   }
 
   private static INDArray stretch(INDArray flat, long[] bounds) {
@@ -48,8 +42,13 @@ final class RowSparseStep implements GradientsAccumulator {
     function.step(params, updates, alpha);
   }
 
+  /**
+   * {@inheritDoc} DL4J asks this before the forward pass of every step that ends here, and of no
+   * other: not where ParallelWrapper has put an accumulator of its own in this one's place.
+   */
   @Override
   public boolean hasAnything() {
+    tables.forEach(RowTable::expectAttachedStep);
     return false;
   }
 

@@ -1,10 +1,14 @@
 package io.github.dl4jmemory.layers;
 
+import io.github.dl4jmemory.ops.MemoryOps;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.deeplearning4j.nn.api.Layer;
+import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
+import org.deeplearning4j.nn.conf.stepfunctions.NegativeGradientStepFunction;
+import org.deeplearning4j.nn.conf.stepfunctions.StepFunction;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.graph.vertex.GraphVertex;
 import org.deeplearning4j.nn.layers.wrapper.BaseWrapperLayer;
@@ -12,12 +16,16 @@ import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * Makes the last dense pass of {@code fit()} over a table sparse too: after {@code
- * RowSparseTraining.attach(network)}, the network subtracts only the rows of its tables that the
- * step has touched, instead of its whole gradient view.
+ * Makes {@code fit()} touch nothing of a table but the rows that a step reads: after {@code
+ * RowSparseTraining.attach(network)}, gradient and update of a table are one pass over these rows.
+ * Without, their gradients and updates stand in the network's gradient view, which the network
+ * subtracts as a whole, so that every step reads and writes each table once.
  *
- * <p>Training gives the same bits with and without; without, every step reads and writes each table
- * once. DL4J keeps no such setting in a saved or cloned network: attach again after restoring.
+ * <p>Training gives the same bits with and without. The gradient view holds zeros for an attached
+ * table: the training UI and other listeners see its values, and zeros as its gradients and
+ * updates. Tables and their Adam state are asked onto huge pages, where the system has them.
+ *
+ * <p>DL4J keeps no such setting in a saved or cloned network: attach again after restoring.
  * ParallelWrapper with shared gradients replaces it by its own, and then trains the dense way.
  */
 public final class RowSparseTraining {
@@ -28,14 +36,17 @@ public final class RowSparseTraining {
    * Attaches row-sparse steps to an initialised network.
    *
    * @param network network to train; may hold any layers
-   * @throws IllegalStateException if the network is not initialised
+   * @throws IllegalStateException if the network is not initialised, or its configuration names
+   *     another step function than DL4J's default, {@code params -= updates}
    */
   public static void attach(MultiLayerNetwork network) {
     requireInitialised(network.getLayers());
+    requirePlainStep(network.conf());
     Segments segments = new Segments();
     for (Layer layer : network.getLayers()) {
       segments.add(layer, layer.numParams());
     }
+    segments.adviseHugePages(network.params(), network.getUpdater().getStateViewArray());
     network.setGradientsAccumulator(new RowSparseStep(segments.dense(), segments.tables));
   }
 
@@ -43,15 +54,18 @@ public final class RowSparseTraining {
    * Attaches row-sparse steps to an initialised network.
    *
    * @param network network to train; may hold any layers and vertices
-   * @throws IllegalStateException if the network is not initialised
+   * @throws IllegalStateException if the network is not initialised, or its configuration names
+   *     another step function than DL4J's default, {@code params -= updates}
    */
   public static void attach(ComputationGraph network) {
     requireInitialised(network.getLayers());
+    requirePlainStep(network.conf());
     Segments segments = new Segments();
     for (int index : network.topologicalSortOrder()) {
       GraphVertex vertex = network.getVertices()[index];
       segments.add(vertex.getLayer(), vertex.numParams());
     }
+    segments.adviseHugePages(network.params(), network.getUpdater().getStateViewArray());
     network.setGradientsAccumulator(new RowSparseStep(segments.dense(), segments.tables));
   }
 
@@ -60,6 +74,16 @@ public final class RowSparseTraining {
       throw new IllegalStateException(
           "[RowSparseTraining] network: expected an initialised network, got one without layers."
               + " Fix: call network.init() before attach.");
+    }
+  }
+
+  private static void requirePlainStep(NeuralNetConfiguration conf) {
+    StepFunction step = conf.getStepFunction();
+    if (step != null && !(step instanceof NegativeGradientStepFunction)) {
+      throw new IllegalStateException(
+          "[RowSparseTraining] network: expected DL4J's default step function, got "
+              + step.getClass().getSimpleName()
+              + ". Fix: leave stepFunction out of the network's configuration.");
     }
   }
 
@@ -96,6 +120,16 @@ public final class RowSparseTraining {
       }
       end += length;
       start = end;
+    }
+
+    /** Advises the flat parameters, and the flat state of their updaters (null: none). */
+    void adviseHugePages(INDArray parameters, INDArray state) {
+      if (!tables.isEmpty()) {
+        MemoryOps.adviseHugePages(parameters);
+        if (state != null) {
+          MemoryOps.adviseHugePages(state);
+        }
+      }
     }
 
     List<long[]> dense() {

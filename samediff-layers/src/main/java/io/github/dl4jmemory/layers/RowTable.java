@@ -1,5 +1,6 @@
 package io.github.dl4jmemory.layers;
 
+import io.github.dl4jmemory.ops.AdamStep;
 import io.github.dl4jmemory.ops.MemoryOps;
 import io.github.dl4jmemory.ops.TouchedRows;
 import java.util.function.DoubleSupplier;
@@ -17,9 +18,12 @@ import org.nd4j.linalg.learning.config.Sgd;
  * <p>One step: {@link #backward} empties the gradient rows of the step before, groups the new
  * accesses by row and writes the gradients of the touched rows into the network's gradient view;
  * DL4J then asks {@link #updater()} to turn them into updates, in place and on those rows only; the
- * network subtracts its gradient view from its parameters (all of it, or, after {@link
- * RowSparseTraining#attach}, only the touched rows). Untouched rows of the gradient view are zero
- * all the time, so both give the same bits.
+ * network subtracts its gradient view from its parameters. Untouched rows of the gradient view are
+ * zero all the time.
+ *
+ * <p>A step that {@link RowSparseStep} ends ({@link RowSparseTraining#attach}) is shorter: {@link
+ * #backward} keeps what the gradient is made of, the updater forms it and updates the table in one
+ * pass over the touched rows, and the gradient view is zero everywhere. Both give the same bits.
  *
  * <p>Memory beside the views grows with the accesses of a step, never with the number of slots.
  */
@@ -36,11 +40,18 @@ final class RowTable {
   private final RowUpdater updater = new RowUpdater(this);
   private INDArray values;
   private INDArray gradients;
+  private final KeptArray keptWeights = new KeptArray();
+  private final KeptArray keptGradients = new KeptArray();
+  private boolean attached;
+  private Bags bags;
   private boolean live;
   private long witnessRow = NONE;
   private INDArray witness;
 
   private static final long NONE = -1;
+
+  /** What the gradient of a step is made of. */
+  private record Bags(INDArray weights, INDArray outGradients) {}
 
   RowTable(String layer, String key, Supplier<IUpdater> configured, DoubleSupplier gradientScale) {
     this.layer = layer;
@@ -113,9 +124,14 @@ final class RowTable {
     witness = Nd4j.createUninitializedDetached(view.dataType(), view.size(1));
   }
 
+  /** The next step is one that {@link RowSparseStep} ends. */
+  void expectAttachedStep() {
+    attached = true;
+  }
+
   /**
    * Writes the gradient of {@code out[bag] = sum_k weights[bag, k] * values[slots[bag, k]]} into
-   * the rows of the gradient view.
+   * the rows of the gradient view, or keeps what it is made of.
    *
    * @param slots LONG [bags, bagSize]
    * @param weights [bags, bagSize]
@@ -126,14 +142,24 @@ final class RowTable {
       INDArray slots, INDArray weights, INDArray outGradients, INDArray weightGradientsOut) {
     eraseLastStep();
     touched.group(slots, values.size(0));
-    live = true;
-    MemoryOps.weightedBagGradient(
-        values, weights, outGradients, touched, gradients, weightGradientsOut);
+    INDArray valueGradientsOut = null;
+    if (attached) {
+      bags = new Bags(keptWeights.keep(weights), keptGradients.keep(outGradients));
+      attached = false;
+    } else {
+      live = true;
+      valueGradientsOut = gradients;
+    }
+    if (valueGradientsOut != null || weightGradientsOut != null) {
+      MemoryOps.weightedBagGradient(
+          values, weights, outGradients, touched, valueGradientsOut, weightGradientsOut);
+    }
   }
 
   /** A step that touches no row. */
   void backwardOfNothing() {
     eraseLastStep();
+    attached = false;
   }
 
   private void eraseLastStep() {
@@ -145,30 +171,31 @@ final class RowTable {
       }
     }
     live = false;
+    bags = null;
     witnessRow = NONE;
   }
 
-  /** Turns the gradient rows of this step into update rows. */
+  /** Turns the gradient rows of this step into update rows, or updates the table. */
   void applyAdam(Adam adam, INDArray m, INDArray v, int iteration, int epoch) {
-    if (live) {
-      MemoryOps.rowAdam(
-          touched, gradients, m, v, RowUpdater.step(adam, iteration, epoch, gradientScale()));
+    AdamStep step = RowUpdater.step(adam, iteration, epoch, gradientScale());
+    if (bags != null) {
+      MemoryOps.bagAdam(values, m, v, bags.weights(), bags.outGradients(), touched, step);
+      bags = null;
+    } else if (live) {
+      MemoryOps.rowAdam(touched, gradients, m, v, step);
       remember();
     }
   }
 
-  /** Turns the gradient rows of this step into update rows. */
+  /** Turns the gradient rows of this step into update rows, or updates the table. */
   void applySgd(Sgd sgd, int iteration, int epoch) {
-    if (live) {
-      MemoryOps.rowSgd(touched, gradients, sgd.getLearningRate(iteration, epoch), gradientScale());
+    double rate = sgd.getLearningRate(iteration, epoch);
+    if (bags != null) {
+      MemoryOps.bagSgd(values, bags.weights(), bags.outGradients(), touched, rate, gradientScale());
+      bags = null;
+    } else if (live) {
+      MemoryOps.rowSgd(touched, gradients, rate, gradientScale());
       remember();
-    }
-  }
-
-  /** values[r] -= updates[r] for the rows of this step. */
-  void subtractUpdates() {
-    if (live) {
-      MemoryOps.subtractRows(touched, values, gradients);
     }
   }
 

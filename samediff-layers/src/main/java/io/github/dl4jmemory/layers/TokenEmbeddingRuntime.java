@@ -95,7 +95,7 @@ final class TokenEmbeddingRuntime extends LayerRuntime<TokenEmbedding> {
           Nd4j.createFromArray(slots).reshape(slots.length, 1),
           Nd4j.ones(dataType, slots.length, 1),
           keptRows,
-          Nd4j.createUninitialized(dataType, slots.length, 1)); // weights are constants: not used
+          null);
     }
     forget();
     return new Pair<>(gradients(), null);

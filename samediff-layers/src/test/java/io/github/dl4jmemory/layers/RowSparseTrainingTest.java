@@ -8,6 +8,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.github.dl4jmemory.testkit.AssertClose;
 import java.util.stream.IntStream;
 import org.deeplearning4j.nn.conf.RNNFormat;
+import org.deeplearning4j.nn.conf.inputs.InputType;
+import org.deeplearning4j.nn.conf.stepfunctions.DefaultStepFunction;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.junit.jupiter.api.Test;
@@ -40,6 +42,67 @@ class RowSparseTrainingTest {
     }
     assertEquals(plain.params(), attached.params());
     assertEquals(plain.getUpdater().getStateViewArray(), attached.getUpdater().getStateViewArray());
+  }
+
+  /** With and without in turn, foreign gradients in the view between: the same bits as without. */
+  @Test
+  void stepsOfEitherKindMayAlternate() {
+    MultiLayerNetwork plain = Networks.forTraining(Networks.memory().build());
+    MultiLayerNetwork mixed = plain.clone();
+    for (int step = 0; step < 6; step++) {
+      if (step % 2 == 0) {
+        mixed.setGradientsAccumulator(null);
+      } else {
+        RowSparseTraining.attach(mixed);
+      }
+      plain.fit(batch(step));
+      mixed.fit(batch(step));
+    }
+    assertEquals(plain.params(), mixed.params());
+  }
+
+  @Test
+  void attachedTablesHaveNoGradientInTheView() {
+    MultiLayerNetwork network = Networks.forTraining(Networks.memory().build());
+    RowSparseTraining.attach(network);
+    INDArray before = network.getLayer(0).getParam("V").dup();
+    network.fit(batch(1));
+    INDArray gradient = ((LayerRuntime<?>) network.getLayer(0)).gradientOf("V");
+    assertEquals(0, gradient.amaxNumber().doubleValue());
+    assertNotEquals(before, network.getLayer(0).getParam("V"));
+  }
+
+  /** Gradients that the user asks for himself stand in the view, attached or not. */
+  @Test
+  void gradientsOutsideFitStandInTheView() {
+    MultiLayerNetwork network = Networks.forTraining(Networks.memory().build());
+    RowSparseTraining.attach(network);
+    network.fit(batch(1));
+    network.setInput(batch(2).getFeatures());
+    network.setLabels(batch(2).getLabels());
+    network.computeGradientAndScore();
+    INDArray gradient = network.gradient().getGradientFor("0_V");
+    assertTrue(gradient.amaxNumber().doubleValue() > 0);
+  }
+
+  @Test
+  void needsTheDefaultStepFunction() {
+    MultiLayerNetwork network =
+        new MultiLayerNetwork(
+            Networks.settings(DataType.FLOAT, new Adam(1e-2))
+                .stepFunction(new DefaultStepFunction())
+                .list()
+                .layer(Networks.memory().build())
+                .layer(Networks.output())
+                .setInputType(InputType.feedForward(Networks.IN))
+                .build());
+    network.init();
+    IllegalStateException e =
+        assertThrows(IllegalStateException.class, () -> RowSparseTraining.attach(network));
+    assertEquals(
+        "[RowSparseTraining] network: expected DL4J's default step function, got"
+            + " DefaultStepFunction. Fix: leave stepFunction out of the network's configuration.",
+        e.getMessage());
   }
 
   @Test
