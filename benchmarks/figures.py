@@ -27,6 +27,8 @@ class Figure:
     peer: Side
     same: float = 1.0  # share of the results' elements that must agree before anything is timed
     multiply_adds: int = 0  # of one iteration of ours; its share of the machine's peak is noted
+    second: Side = None  # another form of the peer, measured after it in the same run
+    second_name: str = ""
 
 
 def lookup(name, batch, target):
@@ -42,7 +44,7 @@ def lookup(name, batch, target):
     )
 
 
-def table_step(optimizer, peer_name, target, same=1.0):
+def table_step(optimizer, peer_name, target, **options):
     return Figure(
         f"table-step-{optimizer}",
         f"time of PyTorch with {peer_name} / ours for forward, backward and update of a table, 1M slots of 512,"
@@ -52,7 +54,7 @@ def table_step(optimizer, peer_name, target, same=1.0):
         "wall",
         Side("java", "table-step"),
         Side("torch", f"table-step-{optimizer}"),
-        same=same,
+        **options,
     )
 
 
@@ -72,7 +74,14 @@ FIGURES = {
             Side("read", label="sequential read in the same process"),
         ),
         # Dense Adam adds epsilon after the bias correction, DL4J before it: the two differ where a gradient is below 1e-5.
-        table_step("adam", "dense Adam", 20, same=0.999),
+        table_step(
+            "adam",
+            "dense Adam, torch.optim.Adam(params)",
+            20,
+            same=0.999,
+            second=Side("torch", "table-step-adam-fused"),
+            second_name="Fused",
+        ),
         table_step("sparse-adam", "SparseAdam", 3),
         Figure(
             "slots-flat",

@@ -65,27 +65,12 @@ class TableStep:
         ]
         self.weights = uniform(4, s["batch"], bag).requires_grad_()
         self.out_gradients = uniform(5, s["batch"], s["valueSize"])
-        self.optimizer, self.note = self.sparse_adam() if self.sparse else self.faster_adam()
-
-    def sparse_adam(self):
-        return torch.optim.SparseAdam([self.values], lr=1e-3), "SparseAdam"
-
-    def faster_adam(self):
-        """The faster of the ways in which PyTorch has dense Adam, by one warm step of each on a table of zero gradient."""
-        gradient = torch.zeros_like(self.values[: len(self.values) // 16])
-        seconds = {}
-        for name, options in dict(fused=dict(fused=True), foreach=dict(foreach=True), default={}).items():
-            part = torch.zeros_like(gradient).requires_grad_()
-            part.grad = gradient
-            optimizer = torch.optim.Adam([part], lr=1e-3, **options)
-            optimizer.step()
-            start = time.perf_counter()
-            optimizer.step()
-            seconds[name] = time.perf_counter() - start
-        best = min(seconds, key=seconds.get)
-        options = {} if best == "default" else {best: True}
-        times = ", ".join(f"{name} {1e3 * t:.0f} ms" for name, t in seconds.items())
-        return torch.optim.Adam([self.values], lr=1e-3, **options), f"Adam {best} (of a sixteenth of the table: {times})"
+        if self.sparse:
+            self.optimizer, self.note = torch.optim.SparseAdam([self.values], lr=1e-3), "SparseAdam"
+        else:
+            fused = optimizer == "adam-fused"
+            self.optimizer = torch.optim.Adam([self.values], lr=1e-3, **(dict(fused=True) if fused else {}))
+            self.note = "Adam(params, fused=True)" if fused else "Adam(params)"
 
     def run(self, iteration):
         self.weights.grad = None

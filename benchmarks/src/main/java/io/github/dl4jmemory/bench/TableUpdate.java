@@ -30,11 +30,15 @@ final class TableUpdate {
   }
 
   void backward(INDArray slots, INDArray weights, INDArray outGradients, INDArray weightGradients) {
-    touched.group(slots, values.size(0));
+    group(slots);
     MemoryOps.weightedBagGradient(values, weights, outGradients, touched, null, weightGradients);
   }
 
-  /** With the weights and gradients of the last backward pass. */
+  void group(INDArray slots) {
+    touched.group(slots, values.size(0));
+  }
+
+  /** The gradient and the update of the rows grouped last. */
   void update(INDArray weights, INDArray outGradients, int iteration) {
     AdamStep step = AdamStep.of(1e-3, 0.9, 0.999, 1e-8, iteration, 1);
     MemoryOps.bagAdam(values, m, v, weights, outGradients, touched, step);

@@ -8,7 +8,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.github.dl4jmemory.testkit.AssertClose;
 import java.util.stream.IntStream;
 import org.deeplearning4j.nn.conf.RNNFormat;
-import org.deeplearning4j.nn.conf.inputs.InputType;
 import org.deeplearning4j.nn.conf.stepfunctions.DefaultStepFunction;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
@@ -87,16 +86,8 @@ class RowSparseTrainingTest {
 
   @Test
   void needsTheDefaultStepFunction() {
-    MultiLayerNetwork network =
-        new MultiLayerNetwork(
-            Networks.settings(DataType.FLOAT, new Adam(1e-2))
-                .stepFunction(new DefaultStepFunction())
-                .list()
-                .layer(Networks.memory().build())
-                .layer(Networks.output())
-                .setInputType(InputType.feedForward(Networks.IN))
-                .build());
-    network.init();
+    MultiLayerNetwork network = Networks.forTraining(Networks.memory().build());
+    network.conf().setStepFunction(new DefaultStepFunction());
     IllegalStateException e =
         assertThrows(IllegalStateException.class, () -> RowSparseTraining.attach(network));
     assertEquals(
