@@ -78,7 +78,8 @@ abstract class LayerRuntime<C extends AbstractSameDiffLayer> extends AbstractLay
     return conf.isMiniBatch() ? 1.0 / getInputMiniBatchSize() : 1.0;
   }
 
-  private boolean rowSparse() {
+  /** Whether the layer has a table with an updater that works by rows. */
+  final boolean rowSparse() {
     return table != null && table.rowSparse();
   }
 

@@ -1,6 +1,5 @@
 package io.github.dl4jmemory.layers;
 
-import io.github.dl4jmemory.ops.MemoryOps;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -23,7 +22,8 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  *
  * <p>Training gives the same bits with and without. The gradient view holds zeros for an attached
  * table: the training UI and other listeners see its values, and zeros as its gradients and
- * updates. Tables and their Adam state are asked onto huge pages, where the system has them.
+ * updates. The first step asks tables and their Adam state onto huge pages, where the system has
+ * them.
  *
  * <p>DL4J keeps no such setting in a saved or cloned network: attach again after restoring.
  * ParallelWrapper with shared gradients replaces it by its own, and then trains the dense way.
@@ -46,7 +46,6 @@ public final class RowSparseTraining {
     for (Layer layer : network.getLayers()) {
       segments.add(layer, layer.numParams());
     }
-    segments.adviseHugePages(network.params(), network.getUpdater().getStateViewArray());
     network.setGradientsAccumulator(new RowSparseStep(segments.dense(), segments.tables));
   }
 
@@ -65,7 +64,6 @@ public final class RowSparseTraining {
       GraphVertex vertex = network.getVertices()[index];
       segments.add(vertex.getLayer(), vertex.numParams());
     }
-    segments.adviseHugePages(network.params(), network.getUpdater().getStateViewArray());
     network.setGradientsAccumulator(new RowSparseStep(segments.dense(), segments.tables));
   }
 
@@ -100,7 +98,7 @@ public final class RowSparseTraining {
       while (inside instanceof BaseWrapperLayer wrapper) {
         inside = wrapper.getUnderlying();
       }
-      if (!(inside instanceof LayerRuntime<?> runtime) || runtime.rowTable() == null) {
+      if (!(inside instanceof LayerRuntime<?> runtime) || !runtime.rowSparse()) {
         end += numParams;
         return;
       }
@@ -120,16 +118,6 @@ public final class RowSparseTraining {
       }
       end += length;
       start = end;
-    }
-
-    /** Advises the flat parameters, and the flat state of their updaters (null: none). */
-    void adviseHugePages(INDArray parameters, INDArray state) {
-      if (!tables.isEmpty()) {
-        MemoryOps.adviseHugePages(parameters);
-        if (state != null) {
-          MemoryOps.adviseHugePages(state);
-        }
-      }
     }
 
     List<long[]> dense() {

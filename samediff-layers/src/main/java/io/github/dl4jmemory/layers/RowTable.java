@@ -44,6 +44,7 @@ final class RowTable {
   private final KeptArray keptGradients = new KeptArray();
   private boolean attached;
   private Bags bags;
+  private boolean advised;
   private boolean live;
   private long witnessRow = NONE;
   private INDArray witness;
@@ -179,6 +180,7 @@ final class RowTable {
   void applyAdam(Adam adam, INDArray m, INDArray v, int iteration, int epoch) {
     AdamStep step = RowUpdater.step(adam, iteration, epoch, gradientScale());
     if (bags != null) {
+      adviseHugePages(values, m, v);
       MemoryOps.bagAdam(values, m, v, bags.weights(), bags.outGradients(), touched, step);
       bags = null;
     } else if (live) {
@@ -191,11 +193,22 @@ final class RowTable {
   void applySgd(Sgd sgd, int iteration, int epoch) {
     double rate = sgd.getLearningRate(iteration, epoch);
     if (bags != null) {
+      adviseHugePages(values);
       MemoryOps.bagSgd(values, bags.weights(), bags.outGradients(), touched, rate, gradientScale());
       bags = null;
     } else if (live) {
       MemoryOps.rowSgd(touched, gradients, rate, gradientScale());
       remember();
+    }
+  }
+
+  /** Once: the pages stay what they are. */
+  private void adviseHugePages(INDArray... tables) {
+    if (!advised) {
+      advised = true;
+      for (INDArray table : tables) {
+        MemoryOps.adviseHugePages(table);
+      }
     }
   }
 
