@@ -81,21 +81,25 @@ struct Sorter {
   }
 };
 
+}  // namespace
+
+namespace dm {
+
 int64_t first_outside(const int64_t *slots, int64_t count, int64_t slotCount, int32_t threads) {
   int64_t first = INT64_MAX;
-#pragma omp parallel for num_threads(threads) schedule(static) reduction(min : first)
+#pragma omp parallel for num_threads(threads) schedule(static) reduction(min : first) if (count >= kParallelFrom)
   for (int64_t at = 0; at < count; at++) {
     if (uint64_t(slots[at]) >= uint64_t(slotCount) && at < first) first = at;
   }
   return first;
 }
 
-}  // namespace
+}  // namespace dm
 
 int32_t dm_group_by_row(const int64_t *slots, int64_t accesses, int64_t slotCount, int64_t *order, int64_t *rows,
                         int64_t *starts, int64_t *scratch, int64_t *rowCount, int32_t threads, int64_t *where) {
   if (threads < 1 || accesses < kParallelFrom) threads = 1;
-  const int64_t outside = first_outside(slots, accesses, slotCount, threads);
+  const int64_t outside = dm::first_outside(slots, accesses, slotCount, threads);
   if (outside != INT64_MAX) {
     *where = outside;
     return DM_OUT_OF_RANGE;

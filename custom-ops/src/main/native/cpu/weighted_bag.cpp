@@ -11,6 +11,7 @@
 
 #include "../kernels.h"
 #include "simd.h"
+#include "slots.h"
 #include "tier.h"
 
 namespace dm {
@@ -64,16 +65,6 @@ DM_INLINE void add_accesses(const T *values, const int64_t *slots, const T *weig
   } else {
     add_rows<T, R, false>(rows, weights + at, coming, columns, out);
   }
-}
-
-// First position whose slot is outside [0, slotCount), or INT64_MAX.
-int64_t first_outside(const int64_t *slots, int64_t count, int64_t slotCount, int32_t threads) {
-  int64_t first = INT64_MAX;
-#pragma omp parallel for num_threads(threads) schedule(static) reduction(min : first) if (count > 16384)
-  for (int64_t at = 0; at < count; at++) {
-    if (uint64_t(slots[at]) >= uint64_t(slotCount)) first = least(first, at);
-  }
-  return first;
 }
 
 }  // namespace
