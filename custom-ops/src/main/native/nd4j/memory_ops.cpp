@@ -39,6 +39,8 @@ class Typed : public MemoryOp {
   void runDouble(const Call &call) const override { static_cast<const Op *>(this)->template run<double>(call); }
 };
 
+constexpr int64_t kMostSubKeys = 65536;  // see kernels.h
+
 void requireKeys(const char *op, const Shape &query, const Shape &subKeys, int64_t topK) {
   requireFloating(op, "query", query, "[batch, heads, keySize]", 3);
   requireFloating(op, "subKeys", subKeys, "[heads, 2, n, keySize/2]", 4);
@@ -50,6 +52,10 @@ void requireKeys(const char *op, const Shape &query, const Shape &subKeys, int64
     reject(op, "subKeys",
            "[" + std::to_string(query.size(1)) + ", 2, n, " + std::to_string(query.size(2) / 2) + "]",
            subKeys.sizes() + " (query " + query.sizes() + ")", "pass subKeys of [heads, 2, n, keySize/2]");
+  if (subKeys.size(2) < 1 || subKeys.size(2) > kMostSubKeys)
+    reject(op, "subKeys", "1 to " + std::to_string(kMostSubKeys),
+           std::to_string(subKeys.size(2)) + " (shape " + subKeys.sizes() + ")",
+           "use between 1 and " + std::to_string(kMostSubKeys) + " keys on a side");
   if (topK < 1 || topK > subKeys.size(2))
     reject(op, "topK", "1 to n = " + std::to_string(subKeys.size(2)), std::to_string(topK),
            "choose a smaller topK or more subKeys");

@@ -22,6 +22,9 @@ import org.nd4j.linalg.factory.Nd4j;
  * null, closed, or of another shape or dtype than stated, or if data is out of range as stated.
  */
 public final class MemoryOps {
+  /** So that a slot is found by 16 bits for each half. */
+  private static final long MOST_SUB_KEYS = 65_536;
+
   private static final String QUERY = "[batch, heads, keySize]";
   private static final String SUB_KEYS = "[heads, 2, subKeys, keySize/2]";
   private static final String TOP = "[batch, heads, topK]";
@@ -724,7 +727,14 @@ public final class MemoryOps {
           "query", "an even keySize", "keySize " + keySize, query, "use two halves of equal size");
     }
     require.shape("subKeys", subKeys, SUB_KEYS, query.size(1), 2, ANY, keySize / 2);
-    require.positive("subKeys", subKeys, 2, "subKeys");
+    if (subKeys.size(2) < 1 || subKeys.size(2) > MOST_SUB_KEYS) {
+      throw require.error(
+          "subKeys",
+          "1 to " + MOST_SUB_KEYS,
+          Long.toString(subKeys.size(2)),
+          subKeys,
+          "use between 1 and " + MOST_SUB_KEYS + " keys on a side");
+    }
     require.type("subKeys", subKeys, query.dataType());
   }
 

@@ -163,6 +163,20 @@ class MemoryOpsErrorsTest {
         "[productKeyTopK] query: expected an even keySize, got keySize 5 (shape [5, 2, 5]). Fix: use"
             + " two halves of equal size",
         () -> MemoryOps.productKeyTopK(floats(5, 2, 5), keys, 3));
+    for (long subKeys : new long[] {0, 65_537}) {
+      INDArray wrong = floats(1, 2, subKeys, 1);
+      String message =
+          "subKeys: expected 1 to 65536, got %d (shape [1, 2, %d, 1]). Fix: use between 1 and 65536"
+              + " keys on a side";
+      assertRefuses(
+          "[productKeyTopK] " + message.formatted(subKeys, subKeys),
+          () -> MemoryOps.productKeyTopK(floats(1, 1, 2), wrong, 1));
+      assertRefuses(
+          "[productKeyTopKGradient] " + message.formatted(subKeys, subKeys),
+          () ->
+              MemoryOps.productKeyTopKGradient(
+                  floats(1, 1, 2), wrong, longs(1, 1, 1), floats(1, 1, 1)));
+    }
     for (int topK : new int[] {0, -1, 8}) {
       assertRefuses(
           "[productKeyTopK] topK: expected 1 to subKeys = 7, got "

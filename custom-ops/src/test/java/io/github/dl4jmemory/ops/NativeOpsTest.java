@@ -293,6 +293,11 @@ class NativeOpsTest {
         "[product_key_topk] subKeys: expected [3, 2, n, 2], got [2, 2, 5, 2] (query [2, 3, 4])."
             + " Fix: pass subKeys of [heads, 2, n, keySize/2].",
         new ProductKeyTopKOp(query, Nd4j.ones(DataType.FLOAT, 2, 2, 5, 2), 2));
+    assertFails(
+        "[product_key_topk] subKeys: expected 1 to 65536, got 65537 (shape [1, 2, 65537, 1])."
+            + " Fix: use between 1 and 65536 keys on a side.",
+        new ProductKeyTopKOp(
+            Nd4j.ones(DataType.FLOAT, 1, 1, 2), Nd4j.ones(DataType.FLOAT, 1, 2, 65_537, 1), 1));
     INDArray nan = query.dup();
     nan.putScalar(new int[] {1, 2, 0}, Float.NaN);
     assertFails(
@@ -312,6 +317,14 @@ class NativeOpsTest {
             + " inside the table of 25 slots.",
         new ProductKeyTopKGradientOp(
             query, keys, slots.dup().putScalar(new int[] {1, 2, 3}, 25), gradients));
+    assertFails(
+        "[product_key_topk_bp] subKeys: expected 1 to 65536, got 65537 (shape [1, 2, 65537, 1])."
+            + " Fix: use between 1 and 65536 keys on a side.",
+        new ProductKeyTopKGradientOp(
+            Nd4j.ones(DataType.FLOAT, 1, 1, 2),
+            Nd4j.ones(DataType.FLOAT, 1, 2, 65_537, 1),
+            Nd4j.zeros(DataType.INT64, 1, 1, 1),
+            Nd4j.ones(DataType.FLOAT, 1, 1, 1)));
     assertFails(
         "[product_key_topk_bp] slots: expected LONG or INT, got FLOAT (shape [2, 3, 4]). Fix: cast"
             + " slots to LONG.",

@@ -59,6 +59,8 @@ public final class ProductKeyMemory extends TokenwiseLayer {
 
   private static final long serialVersionUID = 1L;
 
+  private static final long MOST_SUB_KEYS = 65_536;
+
   static final String QUERY = "Wq";
   static final String SUB_KEYS = "K";
   static final String KEY_GAIN = "g";
@@ -360,7 +362,7 @@ public final class ProductKeyMemory extends TokenwiseLayer {
     /**
      * Sub-keys of a half; default 1024. The table has subKeys² slots.
      *
-     * @param subKeys at least topK
+     * @param subKeys from topK to 65536
      * @return this builder
      */
     public Builder subKeys(long subKeys) {
@@ -455,7 +457,13 @@ public final class ProductKeyMemory extends TokenwiseLayer {
     public ProductKeyMemory build() {
       String layer = layerTitle();
       Require.positive(heads, layer, "heads", "use heads(4)");
-      Require.positive(subKeys, layer, "subKeys", "use subKeys(1024), for 1024² slots");
+      Require.that(
+          subKeys > 0 && subKeys <= MOST_SUB_KEYS,
+          layer,
+          "subKeys",
+          "1 to " + MOST_SUB_KEYS,
+          subKeys,
+          "use subKeys(1024), for 1024² slots");
       Require.that(
           keySize > 0 && keySize % 2 == 0,
           layer,
@@ -470,7 +478,7 @@ public final class ProductKeyMemory extends TokenwiseLayer {
           "1 to subKeys = " + subKeys,
           topK,
           "use fewer accesses or more sub-keys");
-      RowTable.requireSize(layer, "subKeys", Math.multiplyExact(subKeys, subKeys), 1);
+      RowTable.requireSize(layer, "subKeys", subKeys * subKeys, 1);
       return new ProductKeyMemory(this);
     }
   }

@@ -24,10 +24,13 @@ class ProductKeyMemoryConfigurationTest {
     refuses(
         b -> b.heads(0),
         "[ProductKeyMemory] heads: expected a positive number, got 0. Fix: use heads(4).");
-    refuses(
-        b -> b.subKeys(0),
-        "[ProductKeyMemory] subKeys: expected a positive number, got 0. Fix: use subKeys(1024), for"
-            + " 1024² slots.");
+    for (long subKeys : new long[] {0, 65_537, 1L << 32}) {
+      refuses(
+          b -> b.subKeys(subKeys),
+          "[ProductKeyMemory] subKeys: expected 1 to 65536, got "
+              + subKeys
+              + ". Fix: use subKeys(1024), for 1024² slots.");
+    }
     refuses(
         b -> b.keySize(7),
         "[ProductKeyMemory] keySize: expected a positive even number, both halves together, got 7."
