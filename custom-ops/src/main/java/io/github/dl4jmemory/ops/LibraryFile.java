@@ -119,10 +119,13 @@ final class LibraryFile {
   }
 
   private static Path directory() {
-    String chosen = System.getProperty(DIRECTORY_PROPERTY);
-    return chosen != null
-        ? Path.of(chosen).toAbsolutePath()
-        : Path.of(System.getProperty("user.home"), ".dl4jmemory");
+    return directory(System.getProperty(DIRECTORY_PROPERTY), System.getProperty("user.home"));
+  }
+
+  /** Absolute, as the loader demands: a process without a home of its own may have "?" or "". */
+  static Path directory(String chosen, String home) {
+    Path folder = chosen != null ? Path.of(chosen) : Path.of(home, ".dl4jmemory");
+    return folder.toAbsolutePath();
   }
 
   private String hash() {

@@ -87,6 +87,15 @@ class LibraryFileTest {
   }
 
   @Test
+  void theFolderIsAbsoluteWhateverItIsMadeFrom() {
+    Path here = Path.of("").toAbsolutePath();
+    assertEquals(here.resolve("cache"), LibraryFile.directory("cache", "/home/someone"));
+    assertEquals(here.resolve("?/.dl4jmemory"), LibraryFile.directory(null, "?"));
+    assertEquals(
+        Path.of("/home/someone/.dl4jmemory"), LibraryFile.directory(null, "/home/someone"));
+  }
+
+  @Test
   void aLibraryThatIsNotInTheJarIsNamed() {
     String message =
         assertThrows(
