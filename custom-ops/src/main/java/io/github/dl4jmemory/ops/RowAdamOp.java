@@ -1,13 +1,15 @@
 package io.github.dl4jmemory.ops;
 
 import java.util.List;
+import org.nd4j.autodiff.samediff.SDVariable;
+import org.nd4j.autodiff.samediff.SameDiff;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
  * The op row_adam: Adam on given rows of a table, as a function (values, m, v, rows, rowGradients)
- * to (values, m, v). Passing the same arrays as outputs updates in place. Public for SameDiff,
- * which makes it when a graph is loaded.
+ * to (values, m, v); {@link SDMemory#rowAdam} adds it to a graph. Passing the same arrays as
+ * outputs updates in place. Public for SameDiff, which makes it when a graph is loaded.
  */
 public final class RowAdamOp extends MemoryOp {
 
@@ -18,6 +20,11 @@ public final class RowAdamOp extends MemoryOp {
 
   RowAdamOp(INDArray[] inputs, INDArray[] outputs, AdamStep step) {
     super(inputs, outputs);
+    addTArgument(step.stepSize(), step.beta1(), step.beta2(), step.epsilon(), step.gradientScale());
+  }
+
+  RowAdamOp(SameDiff sameDiff, SDVariable[] inputs, AdamStep step) {
+    super(sameDiff, inputs);
     addTArgument(step.stepSize(), step.beta1(), step.beta2(), step.epsilon(), step.gradientScale());
   }
 

@@ -1,13 +1,15 @@
 package io.github.dl4jmemory.ops;
 
 import java.util.List;
+import org.nd4j.autodiff.samediff.SDVariable;
+import org.nd4j.autodiff.samediff.SameDiff;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
  * The op row_sgd: gradient descent on given rows of a table, as a function (values, rows,
- * rowGradients) to values. Passing the same array as output updates in place. Public for SameDiff,
- * which makes it when a graph is loaded.
+ * rowGradients) to values; {@link SDMemory#rowSgd} adds it to a graph. Passing the same array as
+ * output updates in place. Public for SameDiff, which makes it when a graph is loaded.
  */
 public final class RowSgdOp extends MemoryOp {
 
@@ -18,6 +20,11 @@ public final class RowSgdOp extends MemoryOp {
 
   RowSgdOp(INDArray[] inputs, INDArray[] outputs, double learningRate) {
     super(inputs, outputs);
+    addTArgument(learningRate);
+  }
+
+  RowSgdOp(SameDiff sameDiff, SDVariable[] inputs, double learningRate) {
+    super(sameDiff, inputs);
     addTArgument(learningRate);
   }
 

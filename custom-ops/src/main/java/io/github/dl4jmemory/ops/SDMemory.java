@@ -4,6 +4,7 @@ import java.util.List;
 import org.nd4j.autodiff.samediff.SDVariable;
 import org.nd4j.autodiff.samediff.SameDiff;
 import org.nd4j.imports.converters.ImportClassMapping;
+import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
  * The memory operations on a SameDiff graph: differentiable, saved and loaded with it.
@@ -40,7 +41,8 @@ public final class SDMemory {
   /**
    * Finds the topK best of n*n slots for every query. The slot i*n + j scores {@code <q1, K1[i]> +
    * <q2, K2[j]>}, where q1 and q2 are the halves of the query and K1 and K2 the two sides of the
-   * sub-keys of its head. Exact; equal scores go to the lower slot.
+   * sub-keys of its head. Exact; the order of equal scores is that of {@link
+   * MemoryOps#productKeyTopK(INDArray, INDArray, int)}.
    *
    * <ul>
    *   <li>query [batch, heads, keySize], FLOAT or DOUBLE; keySize even
@@ -112,5 +114,100 @@ public final class SDMemory {
     require.present("weights", weights);
     register();
     return new WeightedBagOp(sd, values, slots, weights).outputVariables(name)[0];
+  }
+
+  /**
+   * Adam on given rows of a table, as a function: the results are the table and the moments with
+   * these rows changed as {@link MemoryOps#rowAdam(INDArray, INDArray, INDArray, INDArray,
+   * INDArray, AdamStep)} says, all other rows bit for bit as they were. It has no gradient. Cost:
+   * that of MemoryOps, and a copy of values, m and v.
+   *
+   * <ul>
+   *   <li>values, m, v [slots, valueSize], FLOAT or DOUBLE, one type
+   *   <li>rows [rows], LONG or INT, ascending, each once
+   *   <li>rowGradients [rows, valueSize], the type of values
+   *   <li>result: values, m, v [slots, valueSize], the same type
+   * </ul>
+   *
+   * @param sd the graph
+   * @param name prefix of the output names, {@code name_values}, {@code name_m} and {@code name_v}
+   * @param values the table
+   * @param m its first moments
+   * @param v its second moments
+   * @param rows the rows to change
+   * @param rowGradients their gradients
+   * @param step the numbers of the step, stored in the graph
+   * @return values, m and v after the step
+   * @throws IllegalArgumentException if an argument is missing or a type is wrong; when the graph
+   *     runs, wrong shapes, rows outside of the table and rows that do not ascend throw
+   * @throws IllegalStateException if the native library cannot be used, with the reason
+   */
+  public static SDVariable[] rowAdam(
+      SameDiff sd,
+      String name,
+      SDVariable values,
+      SDVariable m,
+      SDVariable v,
+      SDVariable rows,
+      SDVariable rowGradients,
+      AdamStep step) {
+    Require require = Require.op(RowAdamOp.NAME);
+    require.present("sd", sd);
+    require.present("name", name);
+    require.present("values", values);
+    require.present("m", m);
+    require.present("v", v);
+    require.present("rows", rows);
+    require.present("rowGradients", rowGradients);
+    require.present("step", step);
+    register();
+    SDVariable[] in = {values, m, v, rows, rowGradients};
+    SDVariable[] out = new RowAdamOp(sd, in, step).outputVariables(name);
+    return new SDVariable[] {
+      out[0].rename(name + "_values"), out[1].rename(name + "_m"), out[2].rename(name + "_v")
+    };
+  }
+
+  /**
+   * Gradient descent on given rows of a table, as a function: {@code values[rows[j]] - learningRate
+   * * rowGradients[j]}, all other rows bit for bit as they were. It has no gradient. Cost: that of
+   * {@link MemoryOps#rowSgd(INDArray, INDArray, INDArray, double)}, and a copy of values.
+   *
+   * <ul>
+   *   <li>values [slots, valueSize], FLOAT or DOUBLE
+   *   <li>rows [rows], LONG or INT, ascending, each once
+   *   <li>rowGradients [rows, valueSize], the type of values
+   *   <li>result [slots, valueSize], the same type
+   * </ul>
+   *
+   * @param sd the graph
+   * @param name name of the output
+   * @param values the table
+   * @param rows the rows to change
+   * @param rowGradients their gradients
+   * @param learningRate the learning rate, stored in the graph
+   * @return the table after the step
+   * @throws IllegalArgumentException if an argument is missing, a type is wrong or the learning
+   *     rate is not finite; when the graph runs, wrong shapes, rows outside of the table and rows
+   *     that do not ascend throw
+   * @throws IllegalStateException if the native library cannot be used, with the reason
+   */
+  public static SDVariable rowSgd(
+      SameDiff sd,
+      String name,
+      SDVariable values,
+      SDVariable rows,
+      SDVariable rowGradients,
+      double learningRate) {
+    Require require = Require.op(RowSgdOp.NAME);
+    require.present("sd", sd);
+    require.present("name", name);
+    require.present("values", values);
+    require.present("rows", rows);
+    require.present("rowGradients", rowGradients);
+    require.finite("learningRate", learningRate);
+    register();
+    SDVariable[] in = {values, rows, rowGradients};
+    return new RowSgdOp(sd, in, learningRate).outputVariables(name)[0];
   }
 }

@@ -126,6 +126,47 @@ class SDMemoryTest {
     return sd.outputSingle(in, "loss").getDouble(0);
   }
 
+  /** The row updates on a graph give what MemoryOps gives, also from a graph saved and loaded. */
+  @Test
+  void rowUpdatesComputeWhatMemoryOpsComputes(Random random, @TempDir Path folder) {
+    INDArray[] tables = new INDArray[3];
+    for (int i = 0; i < 3; i++) {
+      tables[i] = Elements.uniform(random, DataType.FLOAT, 11, 7).mul(0.4).add(0.5);
+    }
+    INDArray rows = Nd4j.createFromArray(0L, 3L, 10L);
+    INDArray gradients = Elements.uniform(random, DataType.FLOAT, 3, 7);
+    AdamStep step = AdamStep.of(0.1, 0.9, 0.99, 1e-8, 3, 0.5);
+    SameDiff sd = SameDiff.create();
+    SDVariable values = sd.constant("values", tables[0].dup());
+    SDVariable at = sd.constant("rows", rows);
+    SDVariable g = sd.constant("gradients", gradients);
+    SDMemory.rowAdam(
+        sd,
+        "adam",
+        values,
+        sd.constant("m", tables[1].dup()),
+        sd.constant("v", tables[2].dup()),
+        at,
+        g,
+        step);
+    SDMemory.rowSgd(sd, "sgd", values, at, g, 0.25);
+    INDArray sgd = tables[0].dup();
+    MemoryOps.rowSgd(sgd, rows, gradients, 0.25);
+    INDArray[] adam = {tables[0].dup(), tables[1].dup(), tables[2].dup()};
+    MemoryOps.rowAdam(adam[0], adam[1], adam[2], rows, gradients, step);
+    File file = folder.resolve("updates.fb").toFile();
+    sd.save(file, false);
+    for (SameDiff graph : new SameDiff[] {sd, SameDiff.load(file, false)}) {
+      Map<String, INDArray> got =
+          graph.output(Map.of(), "adam_values", "adam_m", "adam_v", "sgd", "values");
+      AssertClose.same("values", Elements.doubles(adam[0]), got.get("adam_values"));
+      AssertClose.same("m", Elements.doubles(adam[1]), got.get("adam_m"));
+      AssertClose.same("v", Elements.doubles(adam[2]), got.get("adam_v"));
+      AssertClose.same("sgd", Elements.doubles(sgd), got.get("sgd"));
+      AssertClose.same("before", Elements.doubles(tables[0]), got.get("values"));
+    }
+  }
+
   @Test
   void registeringAgainChangesNothing() {
     SDMemory.register();
@@ -191,6 +232,20 @@ class SDMemoryTest {
     assertMessage(
         "[weighted_bag] slots: expected a value, got null. Fix: pass one",
         () -> SDMemory.weightedBag(sd, "a", query, null, keys));
+    assertMessage(
+        "[row_adam] step: expected a value, got null. Fix: pass one",
+        () -> SDMemory.rowAdam(sd, "a", keys, keys, keys, keys, keys, null));
+    assertMessage(
+        "[row_adam] input 3: expected LONG or INT, got DOUBLE. Fix: cast it with castTo(..)",
+        () ->
+            SDMemory.rowAdam(
+                sd, "d", keys, keys, keys, keys, keys, AdamStep.of(0.1, 0.9, 0.9, 1e-8, 0, 1)));
+    assertMessage(
+        "[row_sgd] rows: expected a value, got null. Fix: pass one",
+        () -> SDMemory.rowSgd(sd, "a", keys, null, keys, 0.1));
+    assertMessage(
+        "[row_sgd] learningRate: expected a finite number, got NaN. Fix: check the configuration",
+        () -> SDMemory.rowSgd(sd, "a", keys, keys, keys, Double.NaN));
     assertMessage(
         "[product_key_topk] input 1: expected FLOAT, got DOUBLE. Fix: cast it with castTo(..)",
         () -> SDMemory.productKeyTopK(sd, "b", query, keys, 1));
