@@ -1,8 +1,14 @@
 #!/bin/sh
-# Checks a built library before it is packed: verify_native.sh LIBRARY...
+# Checks a built library before it is packed: verify_native.sh [--required] LIBRARY...
 # Architecture; no symbol newer than GLIBC_2.28, GLIBCXX_3.4.25, CXXABI_1.3.11, GOMP_4.5 (what Deeplearning4j's own natives
-# bring); only the C ABI and JNI symbols are exported; nothing runs when the library is loaded.
+# bring; without --required a newer one is a warning: the library runs where it was built); the kernels need no C++ library;
+# only the C ABI and JNI symbols are exported; nothing runs when the library is loaded.
 set -eu
+required=
+if [ "${1:-}" = --required ]; then
+  required=$1
+  shift
+fi
 
 fail() {
   echo "[native] $1" >&2
@@ -28,7 +34,7 @@ initialisers() {
   done
 }
 
-[ $# -gt 0 ] || fail "expected: verify_native.sh LIBRARY..."
+[ $# -gt 0 ] || fail "expected: verify_native.sh [--required] LIBRARY..."
 for library in "$@"; do
   name=$(basename "$library")
   [ -s "$library" ] || fail "$name: expected a library at $library, got nothing"
@@ -39,8 +45,14 @@ for library in "$@"; do
   esac
   for limit in GLIBC:2.28 GLIBCXX:3.4.25 CXXABI:1.3.11 GOMP:4.5; do
     newer=$(newer_than "$library" "${limit%:*}" "${limit#*:}")
-    [ -z "$newer" ] || fail "$name: expected no symbol newer than $limit, got $newer"
+    [ -n "$newer" ] || continue
+    [ -z "$required" ] || fail "$name: expected no symbol newer than $limit, got $newer"
+    echo "[native] WARNING: $name: expected no symbol newer than $limit, got $newer. The library runs on this system, perhaps" \
+      "not on older ones. Fix: build what you hand on with an older g++ and glibc" >&2
   done
+  if [ "$name" = libdl4jmemory.so ] && readelf -dW "$library" | grep -q 'NEEDED.*libstdc++'; then
+    fail "$name: expected no C++ library at run time, got libstdc++"
+  fi
   stray=$(nm -D --defined-only "$library" | awk '{print $3}' |
     grep -Ev '^(dm_|dl4jmemory_register_nd4j_ops$|Java_io_github_dl4jmemory_ops_)' || true)
   [ -z "$stray" ] || fail "$name: expected only dm_* and Java_* to be exported, got $stray"

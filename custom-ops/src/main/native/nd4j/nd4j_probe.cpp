@@ -6,9 +6,10 @@
 #include <jni.h>
 #include <link.h>
 
+#include <cstdarg>
 #include <cstdint>
+#include <cstdio>
 #include <cstring>
-#include <string>
 
 #include "nd4j_m21_abi.h"
 
@@ -30,15 +31,17 @@ class Probe {
  public:
   explicit Probe(void *library) : library_(library) {}
 
-  // An empty text, or the first check that fails.
-  std::string firstFailure() {
-    if (!symbolsFound() || !vtablesFit() || !opSizeFits() || !shapeListSizeFits()) return failure_;
-    return "";
+  // Null, or the first check that fails.
+  const char *firstFailure() {
+    return symbolsFound() && vtablesFit() && opSizeFits() && shapeListSizeFits() ? nullptr : failure_;
   }
 
  private:
-  bool fail(const std::string &text) {
-    failure_ = text;
+  __attribute__((format(printf, 2, 3))) bool fail(const char *format, ...) {
+    va_list values;
+    va_start(values, format);
+    vsnprintf(failure_, sizeof(failure_), format, values);
+    va_end(values);
     return false;
   }
 
@@ -61,7 +64,7 @@ class Probe {
         "_ZN2sd9ShapeListD1Ev",
     };
     for (const char *name : names)
-      if (find(name) == nullptr) return fail(std::string("symbol ") + name + " is not there");
+      if (find(name) == nullptr) return fail("symbol %s is not there", name);
     return true;
   }
 
@@ -70,14 +73,13 @@ class Probe {
     Dl_info info;
     void *entry = nullptr;
     if (dladdr1(slots, &info, &entry, RTLD_DL_SYMENT) == 0 || entry == nullptr)
-      return fail(std::string("the size of ") + vtable + " is not known");
+      return fail("the size of %s is not known", vtable);
     auto *symbol = static_cast<const ElfW(Sym) *>(entry);
     if (symbol->st_size != kVtableBytes)
-      return fail(std::string(vtable) + " has " + std::to_string(symbol->st_size) + " bytes, expected " +
-                  std::to_string(kVtableBytes));
+      return fail("%s has %llu bytes, expected %d", vtable, static_cast<unsigned long long>(symbol->st_size), kVtableBytes);
     for (int i = 0; i < kSlots; i++)
       if (expected[i] != nullptr && slots[i + 2] != find(expected[i]))
-        return fail("slot " + std::to_string(i) + " of " + vtable + " is not " + expected[i]);
+        return fail("slot %d of %s is not %s", i, vtable, expected[i]);
     return true;
   }
 
@@ -116,9 +118,8 @@ class Probe {
     using Get = void *(*)(void *);
     const bool kept = descriptor == reinterpret_cast<Get>(find("_ZN2sd3ops12DeclarableOp15getOpDescriptorEv"))(buffer);
     reinterpret_cast<Destroy>(find("_ZN2sd3ops12DeclarableOpD2Ev"))(buffer);
-    if (!fits)
-      return fail("sd::ops::DeclarableOp does not have " + std::to_string(sizeof(sd::ops::DeclarableOp)) + " bytes");
-    if (!kept) return fail("sd::ops::DeclarableOp keeps no descriptor at offset " + std::to_string(kDescriptorOffset));
+    if (!fits) return fail("sd::ops::DeclarableOp does not have %zu bytes", sizeof(sd::ops::DeclarableOp));
+    if (!kept) return fail("sd::ops::DeclarableOp keeps no descriptor at offset %d", kDescriptorOffset);
     return true;
   }
 
@@ -130,14 +131,14 @@ class Probe {
     reinterpret_cast<Construct>(find("_ZN2sd9ShapeListC1EPKx"))(buffer, nullptr);
     const bool fits = wroteUpTo(buffer, kShapeListWritten, 1);
     if (fits) reinterpret_cast<Destroy>(find("_ZN2sd9ShapeListD1Ev"))(buffer);
-    return fits || fail("sd::ShapeList does not have " + std::to_string(sizeof(sd::ShapeList)) + " bytes");
+    return fits || fail("sd::ShapeList does not have %zu bytes", sizeof(sd::ShapeList));
   }
 
   static constexpr int kBuffer = 1024;
   static constexpr unsigned char kMark = 0xAB;
 
   void *const library_;
-  std::string failure_;
+  char failure_[512] = "";
 };
 
 }  // namespace
@@ -146,6 +147,7 @@ class Probe {
 extern "C" JNIEXPORT jstring JNICALL Java_io_github_dl4jmemory_ops_NativeLibrary_probeNd4j(JNIEnv *env, jclass) {
   void *library = dlopen(DM_ND4J_LIBRARY, RTLD_LAZY | RTLD_NOLOAD);
   if (library == nullptr) return env->NewStringUTF(DM_ND4J_LIBRARY " is not loaded in this process");
-  const std::string failure = Probe(library).firstFailure();
-  return failure.empty() ? nullptr : env->NewStringUTF(failure.c_str());
+  Probe probe(library);
+  const char *failure = probe.firstFailure();
+  return failure == nullptr ? nullptr : env->NewStringUTF(failure);
 }
