@@ -43,8 +43,8 @@ public enum KernelChoice {
    * What runs in this JVM, after the choice was made.
    *
    * @return PORTABLE or NATIVE
-   * @throws IllegalStateException if the property is wrong, or native kernels are demanded and not
-   *     available
+   * @throws IllegalStateException if the property is wrong, native kernels are demanded and not
+   *     available, or ND4J runs on another backend than nd4j-native
    */
   public static KernelChoice chosen() {
     return kernels() instanceof NativeKernels ? NATIVE : PORTABLE;

@@ -46,7 +46,7 @@ final class NativeLibrary {
     this.opHashes = opHashes;
   }
 
-  /** The kernels, for any backend: they work on host memory. */
+  /** The kernels. They work on host memory; {@link KernelChoice} asks for nd4j-native before. */
   static NativeLibrary kernels() {
     return KernelsHolder.LIBRARY;
   }
