@@ -173,11 +173,14 @@ TEST(a_table_is_updated_in_place_or_as_a_copy) {
     EXPECT(memory == want, "in place");
   }
   // The same memory in another order: the input is read in full before it is written over.
-  std::vector<double> square = {1, 2, 3, 4};
-  Made rows(kDouble, {2, 2}, {2, 1}, square.data()), columns(kDouble, {2, 2}, {1, 2}, square.data());
-  dl4jmemory::Updated<double> turned(&rows, &columns, {&rows});
-  turned.commit();
-  EXPECT((square == std::vector<double>{1, 3, 2, 4}), "turned");
+  for (bool toRows : {true, false}) {
+    std::vector<double> square = {1, 2, 3, 4};
+    Made rows(kDouble, {2, 2}, {2, 1}, square.data()), columns(kDouble, {2, 2}, {1, 2}, square.data());
+    Made &from = toRows ? columns : rows, &to = toRows ? rows : columns;
+    dl4jmemory::Updated<double> turned(&from, &to, {&from});
+    turned.commit();
+    EXPECT((square == std::vector<double>{1, 3, 2, 4}), "to rows: %d", toRows);
+  }
 }
 
 TEST(shapes_are_read) {

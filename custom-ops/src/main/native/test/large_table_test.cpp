@@ -91,6 +91,19 @@ TEST(large_tables_are_read_and_changed_in_the_right_rows) {
   sgd_of<float>(small.rows.data(), small.rowCount, kValueSize, smallGradients.data(), 1, smallValues.data(), 1, 0.25, 2);
   EXPECT(values.rows().same_bits(smallValues), "values after SGD");
 
+  bag_adam_of<float>(values.data(), m.data(), v.data(), weights.data(), outGradients.data(), kBagSize, kValueSize,
+                     large.order.data(), large.rows.data(), large.starts.data(), large.rowCount, 0.1, 0.9, 0.99, 1e-8, 0.5, 2);
+  bag_adam_of<float>(smallValues.data(), smallM.data(), smallV.data(), weights.data(), outGradients.data(), kBagSize, kValueSize,
+                     small.order.data(), small.rows.data(), small.starts.data(), small.rowCount, 0.1, 0.9, 0.99, 1e-8, 0.5, 2);
+  EXPECT(m.rows().same_bits(smallM) && v.rows().same_bits(smallV), "moments of Adam in one pass");
+  EXPECT(values.rows().same_bits(smallValues), "values after Adam in one pass");
+
+  bag_sgd_of<float>(values.data(), weights.data(), outGradients.data(), kBagSize, kValueSize, large.order.data(),
+                    large.rows.data(), large.starts.data(), large.rowCount, 0.25, 2);
+  bag_sgd_of<float>(smallValues.data(), weights.data(), outGradients.data(), kBagSize, kValueSize, small.order.data(),
+                    small.rows.data(), small.starts.data(), small.rowCount, 0.25, 2);
+  EXPECT(values.rows().same_bits(smallValues), "values after SGD in one pass");
+
   dm_zero_rows(gradients.data(), large.rows.data(), large.rowCount, kValueSize * int64_t(sizeof(float)), 2);
   EXPECT(gradients.rows().same_bits(Array<float>(kRows * kValueSize, 0.0f)), "zeroed rows");
 }
