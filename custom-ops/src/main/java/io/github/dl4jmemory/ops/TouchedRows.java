@@ -6,9 +6,8 @@ import org.nd4j.linalg.factory.Nd4j;
 
 /**
  * The distinct rows of a table that a batch reads, with the accesses of each. An object is scratch
- * to be used again at every step: its memory grows with the accesses of the largest batch (50
- * bytes an access), never with the slots of the table. It is not safe for use by several threads at
- * once.
+ * to be used again at every step: its memory grows with the accesses of the largest batch (50 bytes
+ * an access), never with the slots of the table. It is not safe for use by several threads at once.
  */
 public final class TouchedRows {
   private final Accesses accesses = new Accesses();
