@@ -1,10 +1,10 @@
 package io.github.dl4jmemory.layers;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.dl4jmemory.ops.SDMemory;
 import io.github.dl4jmemory.testkit.AssertClose;
+import io.github.dl4jmemory.testkit.Elements;
 import java.io.File;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -120,7 +120,8 @@ class ProductKeyMemoryDefinitionTest {
     sd.save(file, true);
     SDMemory.register();
     SameDiff loaded = SameDiff.load(file, true);
-    assertEquals(sd.output(feed, "out").get("out"), loaded.output(feed, "out").get("out"));
+    double[] expected = Elements.doubles(sd.output(feed, "out").get("out"));
+    AssertClose.same("out", expected, loaded.output(feed, "out").get("out"));
   }
 
   private static long[] shape(boolean last, int features) {

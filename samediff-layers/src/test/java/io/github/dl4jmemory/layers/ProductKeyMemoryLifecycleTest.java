@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.github.dl4jmemory.testkit.AssertClose;
+import io.github.dl4jmemory.testkit.Elements;
 import java.io.File;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -84,15 +86,17 @@ class ProductKeyMemoryLifecycleTest {
     ModelSerializer.writeModel(network, file, true);
     MultiLayerNetwork restored = ModelSerializer.restoreMultiLayerNetwork(file, true);
     INDArray x = batch(9).getFeatures();
-    assertEquals(network.output(x), restored.output(x));
+    AssertClose.same("output", Elements.doubles(network.output(x)), restored.output(x));
     RowSparseTraining.attach(restored);
     for (int step = 5; step < 8; step++) {
       network.fit(batch(step));
       restored.fit(batch(step));
     }
-    assertEquals(network.params(), restored.params());
-    assertEquals(
-        network.getUpdater().getStateViewArray(), restored.getUpdater().getStateViewArray());
+    AssertClose.same("parameters", Elements.doubles(network.params()), restored.params());
+    AssertClose.same(
+        "updater state",
+        Elements.doubles(network.getUpdater().getStateViewArray()),
+        restored.getUpdater().getStateViewArray());
   }
 
   @Test
@@ -103,25 +107,27 @@ class ProductKeyMemoryLifecycleTest {
     ComputationGraph restored = ModelSerializer.restoreComputationGraph(file, true);
     network.fit(sequenceBatch(2));
     restored.fit(sequenceBatch(2));
-    assertEquals(network.params(), restored.params());
-    assertEquals(
-        network.getUpdater().getStateViewArray(), restored.getUpdater().getStateViewArray());
+    AssertClose.same("parameters", Elements.doubles(network.params()), restored.params());
+    AssertClose.same(
+        "updater state",
+        Elements.doubles(network.getUpdater().getStateViewArray()),
+        restored.getUpdater().getStateViewArray());
   }
 
   @Test
   void cloneIsIndependent() {
     MultiLayerNetwork network = trained();
     MultiLayerNetwork clone = network.clone();
-    assertEquals(network.params(), clone.params());
+    AssertClose.same("parameters", Elements.doubles(network.params()), clone.params());
     INDArray before = network.params().dup();
     clone.fit(batch(7));
-    assertEquals(before, network.params());
+    AssertClose.same("parameters", Elements.doubles(before), network.params());
     assertNotEquals(before, clone.params());
     network.fit(batch(7));
-    assertEquals(network.params(), clone.params());
+    AssertClose.same("parameters", Elements.doubles(network.params()), clone.params());
     LayerRuntime<?> runtime = (LayerRuntime<?>) network.getLayer(0);
     org.deeplearning4j.nn.api.Layer layer = runtime.clone();
-    assertEquals(network.getLayer(0).params(), layer.params());
+    AssertClose.same("parameters", Elements.doubles(network.getLayer(0).params()), layer.params());
     layer.params().addi(1);
     assertNotEquals(network.getLayer(0).params(), layer.params());
   }
@@ -131,12 +137,12 @@ class ProductKeyMemoryLifecycleTest {
     MultiLayerNetwork network = trained();
     MultiLayerNetwork replaced =
         new TransferLearning.Builder(network).nOutReplace(1, 2, WeightInit.XAVIER).build();
-    assertEquals(network.getLayer(0).paramTable(), replaced.getLayer(0).paramTable());
+    sameParameters(network.getLayer(0), replaced.getLayer(0));
 
     ComputationGraph graph = sequences();
     ComputationGraph changed =
         new TransferLearning.GraphBuilder(graph).nOutReplace("out", 2, WeightInit.XAVIER).build();
-    assertEquals(graph.getLayer("memory").paramTable(), changed.getLayer("memory").paramTable());
+    sameParameters(graph.getLayer("memory"), changed.getLayer("memory"));
   }
 
   @Test
@@ -154,7 +160,7 @@ class ProductKeyMemoryLifecycleTest {
     INDArray output = frozen.getLayer(1).params().dup();
     frozen.fit(batch(3));
     frozen.fit(batch(4));
-    assertEquals(memory, frozen.getLayer(0).params());
+    AssertClose.same("frozen parameters", Elements.doubles(memory), frozen.getLayer(0).params());
     assertNotEquals(output, frozen.getLayer(1).params());
   }
 
@@ -163,13 +169,13 @@ class ProductKeyMemoryLifecycleTest {
     MultiLayerNetwork network = trained();
     INDArray values = network.getLayer(0).getParam("V");
     network.setParam("0_V", values.mul(2));
-    assertEquals(values, network.getParam("0_V"));
+    AssertClose.same("V", Elements.doubles(values), network.getParam("0_V"));
     INDArray gate = Nd4j.rand(DataType.FLOAT, Networks.IN, 7);
     network.getLayer(0).setParam("Wg", gate);
-    assertEquals(gate, network.getLayer(0).getParam("Wg"));
+    AssertClose.same("Wg", Elements.doubles(gate), network.getLayer(0).getParam("Wg"));
     assertEquals(network.getLayer(0).params().length(), network.getLayer(0).numParams());
     network.setParamTable(network.clone().paramTable());
-    assertEquals(gate, network.getLayer(0).getParam("Wg"));
+    AssertClose.same("Wg", Elements.doubles(gate), network.getLayer(0).getParam("Wg"));
   }
 
   @Test
@@ -215,9 +221,19 @@ class ProductKeyMemoryLifecycleTest {
   void dropOutOfTheInput() {
     MultiLayerNetwork network = Networks.forTraining(Networks.memory().dropOut(0.5).build());
     INDArray x = batch(1).getFeatures();
-    assertEquals(network.output(x, false), network.output(x, false));
+    AssertClose.same(
+        "output", Elements.doubles(network.output(x, false)), network.output(x, false));
     assertNotEquals(network.output(x, false), network.output(x, true));
     network.fit(batch(1));
+  }
+
+  private static void sameParameters(
+      org.deeplearning4j.nn.api.Layer expected, org.deeplearning4j.nn.api.Layer actual) {
+    assertEquals(expected.paramTable().keySet(), actual.paramTable().keySet());
+    expected
+        .paramTable()
+        .forEach(
+            (key, value) -> AssertClose.same(key, Elements.doubles(value), actual.getParam(key)));
   }
 
   static MultiLayerNetwork trained() {
