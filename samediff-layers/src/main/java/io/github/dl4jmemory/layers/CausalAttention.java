@@ -3,7 +3,6 @@ package io.github.dl4jmemory.layers;
 import java.util.Map;
 import java.util.Objects;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
-import org.deeplearning4j.nn.conf.RNNFormat;
 import org.deeplearning4j.nn.conf.layers.samediff.SDLayerParams;
 import org.nd4j.autodiff.samediff.SDVariable;
 import org.nd4j.autodiff.samediff.SameDiff;
@@ -147,7 +146,7 @@ public final class CausalAttention extends TokenwiseLayer {
   @Override
   public SDVariable defineLayer(
       SameDiff sd, SDVariable input, Map<String, SDVariable> parameters, SDVariable mask) {
-    boolean turn = getRnnFormat() == RNNFormat.NCW;
+    boolean turn = isChannelsFirst(input);
     SDVariable x = turn ? input.permute(0, 2, 1) : input;
     SDVariable time = sd.squeeze(sd.stridedSlice(x.shape(), new long[] {1}, new long[] {2}, 1), 0);
     SDVariable q = rotated(sd, split(sd, x, parameters.get(WQ), heads), time);

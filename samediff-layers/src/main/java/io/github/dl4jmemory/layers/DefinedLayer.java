@@ -72,9 +72,25 @@ public abstract class DefinedLayer extends SameDiffLayer {
    * @param name name scope of the layer, unique in the graph
    * @param x input of the layer, in the shape that the layer documents
    * @return output of the layer
-   * @throws IllegalArgumentException if the layer does not know its input size yet
+   * @throws IllegalArgumentException if an argument is null, or the layer does not know its input
+   *     size yet
    */
   public final SDVariable addTo(SameDiff sd, String name, SDVariable x) {
+    Require.that(sd != null, title(), "sd", "a SameDiff graph", sd, "pass SameDiff.create()");
+    Require.that(
+        name != null && !name.isEmpty(),
+        title(),
+        "name",
+        "a name scope",
+        name,
+        "pass a name that is unique in the graph");
+    Require.that(
+        x != null,
+        title(),
+        "x",
+        "a variable of the graph",
+        x,
+        "pass sd.placeHolder(...) or the output of a layer");
     Map<String, INDArray> arrays = new LinkedHashMap<>();
     getLayerParams()
         .getParamShapes()

@@ -3,7 +3,6 @@ package io.github.dl4jmemory.layers;
 import java.util.Map;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
-import org.deeplearning4j.nn.conf.RNNFormat;
 import org.deeplearning4j.nn.conf.layers.samediff.SDLayerParams;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
@@ -167,7 +166,7 @@ public final class NextTokenOutput extends TokenwiseLayer {
   public SDVariable defineLayer(
       SameDiff sd, SDVariable input, Map<String, SDVariable> parameters, SDVariable mask) {
     boolean sequence = GraphShapes.isSequence(input);
-    boolean turn = sequence && getRnnFormat() == RNNFormat.NCW;
+    boolean turn = isChannelsFirst(input);
     SDVariable x = turn ? input.permute(0, 2, 1) : input;
     SDVariable logits =
         GraphShapes.project(sd, sequence, x, parameters.get(W), getNIn(), getVocabulary());

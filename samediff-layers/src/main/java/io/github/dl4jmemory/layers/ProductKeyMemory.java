@@ -238,7 +238,7 @@ public final class ProductKeyMemory extends TokenwiseLayer {
   @Override
   public SDVariable defineLayer(
       SameDiff sd, SDVariable x, Map<String, SDVariable> params, SDVariable mask) {
-    boolean channelsFirst = isChannelsFirst();
+    boolean channelsFirst = isChannelsFirst(x);
     SDVariable tokensFirst = channelsFirst ? x.permute(0, 2, 1) : x;
     SDVariable tokens = tokensFirst.reshape(-1, getNIn());
     SDVariable out = defineTokens(sd, tokens, params);

@@ -3,7 +3,6 @@ package io.github.dl4jmemory.layers;
 import java.util.Map;
 import java.util.Objects;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
-import org.deeplearning4j.nn.conf.RNNFormat;
 import org.deeplearning4j.nn.conf.layers.samediff.SDLayerParams;
 import org.nd4j.autodiff.samediff.SDVariable;
 import org.nd4j.autodiff.samediff.SameDiff;
@@ -78,7 +77,7 @@ public final class SwiGlu extends TokenwiseLayer {
   public SDVariable defineLayer(
       SameDiff sd, SDVariable input, Map<String, SDVariable> parameters, SDVariable mask) {
     boolean sequence = GraphShapes.isSequence(input);
-    boolean turn = sequence && getRnnFormat() == RNNFormat.NCW;
+    boolean turn = isChannelsFirst(input);
     SDVariable x = turn ? input.permute(0, 2, 1) : input;
     SDVariable a = GraphShapes.project(sd, sequence, x, parameters.get(W1), getNIn(), hiddenSize);
     SDVariable b = GraphShapes.project(sd, sequence, x, parameters.get(W3), getNIn(), hiddenSize);

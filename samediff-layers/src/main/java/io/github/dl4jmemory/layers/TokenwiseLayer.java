@@ -5,13 +5,15 @@ import org.deeplearning4j.nn.conf.InputPreProcessor;
 import org.deeplearning4j.nn.conf.RNNFormat;
 import org.deeplearning4j.nn.conf.inputs.InputType;
 import org.deeplearning4j.nn.conf.preprocessor.CnnToFeedForwardPreProcessor;
+import org.nd4j.autodiff.samediff.SDVariable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
  * A layer that treats every token alike: {@code [batch, nIn]}, {@code [batch, nIn, time]} (NCW) or
  * {@code [batch, time, nIn]} (NWC) to the same layout with nOut features. The layout of sequences
- * comes from the network's input type, or from the builder; without either it is NCW, as everywhere
- * in DL4J. A masked time step (mask [batch, time], 0 is masked) gives zeros and takes no gradient.
+ * comes from the network's input type, or from the builder; without either it is NCW in a network,
+ * as everywhere in DL4J, and features last ({@code [batch, time, nIn]}) on a SameDiff graph. A
+ * masked time step (mask [batch, time], 0 is masked) gives zeros and takes no gradient.
  */
 public abstract class TokenwiseLayer extends DefinedLayer {
 
@@ -58,9 +60,12 @@ public abstract class TokenwiseLayer extends DefinedLayer {
     return rnnFormat == null ? RNNFormat.NCW : rnnFormat;
   }
 
-  /** Whether the builder or the input type asked for NCW; SameDiff definitions go by this. */
-  final boolean isChannelsFirst() {
-    return rnnFormat == RNNFormat.NCW;
+  /**
+   * Whether a SameDiff definition has features on axis 1 of this sequence: only where the builder
+   * or the input type asked for NCW. Without either they are on the last axis.
+   */
+  final boolean isChannelsFirst(SDVariable x) {
+    return rnnFormat == RNNFormat.NCW && GraphShapes.isSequence(x);
   }
 
   @Override

@@ -7,6 +7,8 @@ import java.util.Random;
 import org.deeplearning4j.nn.conf.RNNFormat;
 import org.deeplearning4j.nn.workspace.LayerWorkspaceMgr;
 import org.junit.jupiter.api.Test;
+import org.nd4j.autodiff.samediff.SDVariable;
+import org.nd4j.autodiff.samediff.SameDiff;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
@@ -94,6 +96,24 @@ class BlocksRefusalTest {
         "[RmsNorm] nOut: expected nIn, 8, got 4. Fix: leave nOut(...) away, the layer keeps the"
             + " number of features.",
         () -> RmsNorm.builder().nIn(8).nOut(4).build().getLayerParams());
+  }
+
+  @Test
+  void argumentsOfAddTo() {
+    RmsNorm layer = RmsNorm.builder().nIn(8).build();
+    SameDiff sd = SameDiff.create();
+    SDVariable x = sd.placeHolder("x", DataType.FLOAT, -1, 8);
+    refused(
+        "[RmsNorm] sd: expected a SameDiff graph, got null. Fix: pass SameDiff.create().",
+        () -> layer.addTo(null, "norm", x));
+    refused(
+        "[RmsNorm] name: expected a name scope, got null. Fix: pass a name that is unique in the"
+            + " graph.",
+        () -> layer.addTo(sd, null, x));
+    refused(
+        "[RmsNorm] x: expected a variable of the graph, got null. Fix: pass"
+            + " sd.placeHolder(...) or the output of a layer.",
+        () -> layer.addTo(sd, "norm", null));
   }
 
   @Test
