@@ -1,17 +1,16 @@
 package io.github.dl4jmemory.layers;
 
+import io.github.dl4jmemory.ops.KernelChoice;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.deeplearning4j.nn.api.Layer;
-import org.deeplearning4j.nn.api.MaskState;
 import org.deeplearning4j.nn.api.TrainingConfig;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.conf.layers.samediff.AbstractSameDiffLayer;
 import org.deeplearning4j.nn.gradient.DefaultGradient;
 import org.deeplearning4j.nn.gradient.Gradient;
 import org.deeplearning4j.nn.layers.AbstractLayer;
-import org.nd4j.common.primitives.Pair;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.learning.regularization.Regularization;
@@ -43,6 +42,8 @@ abstract class LayerRuntime<C extends AbstractSameDiffLayer> extends AbstractLay
 
   LayerRuntime(NeuralNetConfiguration conf, DataType dataType) {
     super(conf, dataType);
+    KernelChoice
+        .chosen(); // refuses every backend but nd4j-native, whether the layer has kernels or not
   }
 
   /** Drops what forward kept for backward. */
@@ -245,12 +246,6 @@ abstract class LayerRuntime<C extends AbstractSameDiffLayer> extends AbstractLay
   public final void clear() {
     forget();
     super.clear();
-  }
-
-  @Override
-  public Pair<INDArray, MaskState> feedForwardMaskArray(
-      INDArray mask, MaskState state, int minibatchSize) {
-    return super.feedForwardMaskArray(mask, state, minibatchSize);
   }
 
   @Override
