@@ -1,7 +1,5 @@
 package io.github.dl4jmemory.layers;
 
-import java.util.stream.IntStream;
-
 /**
  * Causal multi-head softmax attention on heap arrays, parallel over (batch, key-value head):
  *
@@ -38,9 +36,9 @@ final class AttentionKernel<A> {
 
   /** Sets out and logSums [batch, heads, time]; keep [batch * time], or null to keep all. */
   void forward(int batch, int time, A q, A k, A v, boolean[] keep, A out, A logSums) {
-    IntStream.range(0, batch * groups)
-        .parallel()
-        .forEach(task -> forward(task / groups, task % groups, time, q, k, v, keep, out, logSums));
+    Parallel.forEach(
+        batch * groups,
+        task -> forward(task / groups, task % groups, time, q, k, v, keep, out, logSums));
   }
 
   private void forward(
@@ -111,12 +109,11 @@ final class AttentionKernel<A> {
   /** Sets dq, dk and dv from the gradient of out and what {@link #forward} left in logSums. */
   void backward(
       int batch, int time, A q, A k, A v, boolean[] keep, A logSums, A dout, A dq, A dk, A dv) {
-    IntStream.range(0, batch * groups)
-        .parallel()
-        .forEach(
-            task ->
-                new Backward(task / groups, task % groups, time, q, k, v, keep, logSums)
-                    .run(dout, dq, dk, dv));
+    Parallel.forEach(
+        batch * groups,
+        task ->
+            new Backward(task / groups, task % groups, time, q, k, v, keep, logSums)
+                .run(dout, dq, dk, dv));
   }
 
   private int firstHead(int group) {

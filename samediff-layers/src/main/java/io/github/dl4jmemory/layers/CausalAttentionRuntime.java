@@ -1,6 +1,7 @@
 package io.github.dl4jmemory.layers;
 
-import static org.nd4j.linalg.factory.Nd4j.gemm;
+import static io.github.dl4jmemory.layers.Matrices.addProduct;
+import static io.github.dl4jmemory.layers.Matrices.product;
 
 import java.util.Map;
 import java.util.function.Consumer;
@@ -89,11 +90,10 @@ final class CausalAttentionRuntime<A> extends LayerRuntime<CausalAttention>
     k = reals.atLeast(k, steps.tokens() * keyWidth);
     v = reals.atLeast(v, steps.tokens() * keyWidth);
     mixed = reals.atLeast(mixed, steps.tokens() * width);
-    reals.read(
-        gemm(steps.x, getParam(CausalAttention.WQ), matrix(steps, width), false, false, 1, 0), q);
+    reals.read(product(steps.x, getParam(CausalAttention.WQ), matrix(steps, width)), q);
     INDArray keys = matrix(steps, keyWidth);
-    reals.read(gemm(steps.x, getParam(CausalAttention.WK), keys, false, false, 1, 0), k);
-    reals.read(gemm(steps.x, getParam(CausalAttention.WV), keys, false, false, 1, 0), v);
+    reals.read(product(steps.x, getParam(CausalAttention.WK), keys), k);
+    reals.read(product(steps.x, getParam(CausalAttention.WV), keys), v);
     rotary.turn(q, steps.batch, steps.time, heads, start);
     rotary.turn(k, steps.batch, steps.time, keyValueHeads, start);
   }
@@ -103,9 +103,7 @@ final class CausalAttentionRuntime<A> extends LayerRuntime<CausalAttention>
     INDArray rows = matrix(steps, width);
     reals.write(mixed, rows);
     return steps.place(
-        ArrayType.ACTIVATIONS,
-        workspaces,
-        out -> gemm(rows, getParam(CausalAttention.WO), out, false, false, 1, 0));
+        ArrayType.ACTIVATIONS, workspaces, out -> product(rows, getParam(CausalAttention.WO), out));
   }
 
   @Override
@@ -118,10 +116,9 @@ final class CausalAttentionRuntime<A> extends LayerRuntime<CausalAttention>
     INDArray outGradient = steps.layout.rows(epsilon.castTo(dataType));
     INDArray rows = matrix(steps, width);
     reals.write(mixed, rows);
-    gemm(rows, outGradient, gradientOf(CausalAttention.WO), true, false, 1, 0);
+    product(rows.transpose(), outGradient, gradientOf(CausalAttention.WO));
     A mixedGradient = mixed;
-    reals.read(
-        gemm(outGradient, getParam(CausalAttention.WO), rows, false, true, 1, 0), mixedGradient);
+    reals.read(product(outGradient, getParam(CausalAttention.WO).transpose(), rows), mixedGradient);
     A dq = reals.allocate(Math.toIntExact(steps.tokens() * width));
     A dk = reals.allocate(Math.toIntExact(steps.tokens() * keyWidth));
     A dv = reals.allocate(Math.toIntExact(steps.tokens() * keyWidth));
@@ -141,15 +138,15 @@ final class CausalAttentionRuntime<A> extends LayerRuntime<CausalAttention>
   private void parameterGradients(Steps steps, A dq, A dk, A dv, INDArray inputGradient) {
     INDArray rows = matrix(steps, width);
     reals.write(dq, rows);
-    gemm(steps.x, rows, gradientOf(CausalAttention.WQ), true, false, 1, 0);
-    gemm(rows, getParam(CausalAttention.WQ), inputGradient, false, true, 1, 0);
+    product(steps.x.transpose(), rows, gradientOf(CausalAttention.WQ));
+    product(rows, getParam(CausalAttention.WQ).transpose(), inputGradient);
     INDArray keyRows = matrix(steps, keyWidth);
     reals.write(dk, keyRows);
-    gemm(steps.x, keyRows, gradientOf(CausalAttention.WK), true, false, 1, 0);
-    gemm(keyRows, getParam(CausalAttention.WK), inputGradient, false, true, 1, 1);
+    product(steps.x.transpose(), keyRows, gradientOf(CausalAttention.WK));
+    addProduct(keyRows, getParam(CausalAttention.WK).transpose(), inputGradient);
     reals.write(dv, keyRows);
-    gemm(steps.x, keyRows, gradientOf(CausalAttention.WV), true, false, 1, 0);
-    gemm(keyRows, getParam(CausalAttention.WV), inputGradient, false, true, 1, 1);
+    product(steps.x.transpose(), keyRows, gradientOf(CausalAttention.WV));
+    addProduct(keyRows, getParam(CausalAttention.WV).transpose(), inputGradient);
   }
 
   private INDArray matrix(Steps steps, long features) {

@@ -1,5 +1,6 @@
 package io.github.dl4jmemory.layers;
 
+import java.lang.ref.Reference;
 import java.util.Arrays;
 import org.bytedeco.javacpp.DoublePointer;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -39,13 +40,15 @@ final class DoubleReals extends Reals<double[]> {
 
   @Override
   void read(INDArray from, double[] to) {
-    INDArray c = contiguous(from);
+    INDArray c = Matrices.contiguous(from);
     new DoublePointer(c.data().addressPointer()).get(to, 0, Math.toIntExact(c.length()));
+    Reference.reachabilityFence(c); // a copy of ours is not freed while it is read
   }
 
   @Override
   void write(double[] from, INDArray to) {
     new DoublePointer(to.data().addressPointer()).put(from, 0, Math.toIntExact(to.length()));
+    Reference.reachabilityFence(to);
   }
 
   @Override

@@ -1,5 +1,6 @@
 package io.github.dl4jmemory.layers;
 
+import java.lang.ref.Reference;
 import java.util.Arrays;
 import org.bytedeco.javacpp.FloatPointer;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -39,13 +40,15 @@ final class FloatReals extends Reals<float[]> {
 
   @Override
   void read(INDArray from, float[] to) {
-    INDArray c = contiguous(from);
+    INDArray c = Matrices.contiguous(from);
     new FloatPointer(c.data().addressPointer()).get(to, 0, Math.toIntExact(c.length()));
+    Reference.reachabilityFence(c); // a copy of ours is not freed while it is read
   }
 
   @Override
   void write(float[] from, INDArray to) {
     new FloatPointer(to.data().addressPointer()).put(from, 0, Math.toIntExact(to.length()));
+    Reference.reachabilityFence(to);
   }
 
   @Override

@@ -3,7 +3,6 @@ package io.github.dl4jmemory.layers;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
-import java.util.stream.IntStream;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
@@ -114,19 +113,18 @@ final class KeyValueCache<A> {
   /** Assigns out: attention of the last {@code time} steps, whose queries q are, over all steps. */
   void attend(AttentionKernel<A> kernel, int heads, A q, A out, int time) {
     int start = length - time;
-    IntStream.range(0, batch * groups)
-        .parallel()
-        .forEach(
-            task -> {
-              A scores = reals.allocate(length);
-              int perGroup = heads / groups;
-              for (int h = 0; h < perGroup; h++) {
-                int head = task % groups * perGroup + h;
-                for (int i = 0; i < time; i++) {
-                  attend(kernel, task, heads, head, start + i, i, time, q, out, scores);
-                }
-              }
-            });
+    Parallel.forEach(
+        batch * groups,
+        task -> {
+          A scores = reals.allocate(length);
+          int perGroup = heads / groups;
+          for (int h = 0; h < perGroup; h++) {
+            int head = task % groups * perGroup + h;
+            for (int i = 0; i < time; i++) {
+              attend(kernel, task, heads, head, start + i, i, time, q, out, scores);
+            }
+          }
+        });
   }
 
   private void attend(

@@ -1,6 +1,7 @@
 package io.github.dl4jmemory.layers;
 
-import static org.nd4j.linalg.factory.Nd4j.gemm;
+import static io.github.dl4jmemory.layers.Matrices.addProduct;
+import static io.github.dl4jmemory.layers.Matrices.product;
 
 import java.util.Arrays;
 import java.util.List;
@@ -130,8 +131,12 @@ final class NextTokenOutputRuntime<A> extends LayerRuntime<NextTokenOutput>
           logits(chunk, p);
           eachRow(from, to, (row, at) -> computed[row] = gradient(targets, row, at, factor));
           reals.write(heap, p);
-          gemm(chunk, p, dw, true, false, 1, from == 0 ? 0 : 1);
-          gemm(p, w, part(dx, from, to), false, true, 1, 0);
+          if (from == 0) {
+            product(chunk.transpose(), p, dw);
+          } else {
+            addProduct(chunk.transpose(), p, dw);
+          }
+          product(p, w.transpose(), part(dx, from, to));
         });
     if (!layout.isDirect()) {
       layout.scatter(dx, inputGradient);
@@ -236,7 +241,7 @@ final class NextTokenOutputRuntime<A> extends LayerRuntime<NextTokenOutput>
 
   private void eachRow(int from, int to, Row action) {
     int vocabulary = Math.toIntExact(layerConf().getVocabulary());
-    IntStream.range(from, to).parallel().forEach(row -> action.run(row, (row - from) * vocabulary));
+    Parallel.forEach(to - from, i -> action.run(from + i, i * vocabulary));
   }
 
   private static INDArray part(INDArray rows, int from, int to) {
@@ -251,7 +256,7 @@ final class NextTokenOutputRuntime<A> extends LayerRuntime<NextTokenOutput>
 
   /** The logits of a chunk: in {@code to}, and on the heap. */
   private void logits(INDArray x, INDArray to) {
-    reals.read(gemm(x, getParam(NextTokenOutput.W), to, false, false, 1, 0), heap);
+    reals.read(product(x, getParam(NextTokenOutput.W), to), heap);
   }
 
   // ---------------------------------------------------------------------------- input and labels

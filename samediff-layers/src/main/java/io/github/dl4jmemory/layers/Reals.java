@@ -2,7 +2,6 @@ package io.github.dl4jmemory.layers;
 
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
-import org.nd4j.linalg.api.shape.Shape;
 
 /**
  * Inner loops of the language-model blocks on heap arrays, written once for float and once for
@@ -42,12 +41,6 @@ abstract class Reals<A> {
   /** The array itself if it is large enough, else a new one; contents are not kept. */
   final A atLeast(A array, long size) {
     return array != null && size(array) >= size ? array : allocate(Math.toIntExact(size));
-  }
-
-  static INDArray contiguous(INDArray array) {
-    return array.ordering() == 'c' && Shape.hasDefaultStridesForShape(array)
-        ? array
-        : array.dup('c');
   }
 
   /** y[0..n) += sum over k &lt; m of a[k] x_k[0..n), where a has a step as well. */

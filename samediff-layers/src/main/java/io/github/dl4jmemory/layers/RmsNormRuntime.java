@@ -1,6 +1,5 @@
 package io.github.dl4jmemory.layers;
 
-import java.util.stream.IntStream;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.workspace.LayerWorkspaceMgr;
 import org.nd4j.linalg.api.buffer.DataType;
@@ -44,11 +43,11 @@ final class RmsNormRuntime<A> extends TokenwiseRuntime<RmsNorm> {
     reals.read(input, x);
     reals.read(getParam(RmsNorm.GAIN), gain);
     double epsilon = layerConf().getEpsilon();
-    chunks(tokens)
-        .forEach(
-            c ->
-                reals.rmsNorm(
-                    x, gain, epsilon, y, inverse, c * CHUNK, Math.min(tokens, (c + 1) * CHUNK), n));
+    Parallel.forEach(
+        chunks(tokens),
+        c ->
+            reals.rmsNorm(
+                x, gain, epsilon, y, inverse, c * CHUNK, Math.min(tokens, (c + 1) * CHUNK), n));
     reals.write(y, out);
   }
 
@@ -56,25 +55,25 @@ final class RmsNormRuntime<A> extends TokenwiseRuntime<RmsNorm> {
   void backward(INDArray input, INDArray outGradient, INDArray xGradient) {
     int tokens = Math.toIntExact(input.size(0));
     int n = Math.toIntExact(input.size(1));
-    int count = (tokens + CHUNK - 1) / CHUNK;
+    int count = chunks(tokens);
     A dy = y;
     A dx = reals.allocate(tokens * n);
     A partial = reals.allocate(count * n);
     reals.read(outGradient, dy);
-    chunks(tokens)
-        .forEach(
-            c ->
-                reals.rmsNormBackward(
-                    x,
-                    gain,
-                    inverse,
-                    dy,
-                    dx,
-                    partial,
-                    c * n,
-                    c * CHUNK,
-                    Math.min(tokens, (c + 1) * CHUNK),
-                    n));
+    Parallel.forEach(
+        count,
+        c ->
+            reals.rmsNormBackward(
+                x,
+                gain,
+                inverse,
+                dy,
+                dx,
+                partial,
+                c * n,
+                c * CHUNK,
+                Math.min(tokens, (c + 1) * CHUNK),
+                n));
     A ones = reals.allocate(count);
     reals.fill(ones, 0, count, 1);
     A total = reals.allocate(n);
@@ -83,8 +82,8 @@ final class RmsNormRuntime<A> extends TokenwiseRuntime<RmsNorm> {
     reals.write(dx, xGradient);
   }
 
-  private static IntStream chunks(int tokens) {
-    return IntStream.range(0, (tokens + CHUNK - 1) / CHUNK).parallel();
+  private static int chunks(int tokens) {
+    return (tokens + CHUNK - 1) / CHUNK;
   }
 
   @Override

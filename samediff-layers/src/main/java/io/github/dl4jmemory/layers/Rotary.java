@@ -1,7 +1,5 @@
 package io.github.dl4jmemory.layers;
 
-import java.util.stream.IntStream;
-
 /**
  * Rotary positions in the Llama pairing: element i of a head turns with element i + headSize/2 by
  * the angle {@code position * theta^(-2 i / headSize)} (Su et al. 2021, arXiv 2104.09864, eq. 34).
@@ -36,17 +34,16 @@ final class Rotary<A> {
   private void apply(A x, int batch, int time, int heads, int start, double sign) {
     prepare(start + time);
     int half = headSize / 2;
-    IntStream.range(0, batch)
-        .parallel()
-        .forEach(
-            b -> {
-              for (int t = 0; t < time; t++) {
-                for (int head = 0; head < heads; head++) {
-                  int at = ((b * time + t) * heads + head) * headSize;
-                  reals.rotate(x, at, half, cos, sin, (start + t) * half, sign);
-                }
-              }
-            });
+    Parallel.forEach(
+        batch,
+        b -> {
+          for (int t = 0; t < time; t++) {
+            for (int head = 0; head < heads; head++) {
+              int at = ((b * time + t) * heads + head) * headSize;
+              reals.rotate(x, at, half, cos, sin, (start + t) * half, sign);
+            }
+          }
+        });
   }
 
   private void prepare(int needed) {

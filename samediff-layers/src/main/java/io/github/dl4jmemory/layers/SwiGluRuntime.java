@@ -1,8 +1,8 @@
 package io.github.dl4jmemory.layers;
 
-import static org.nd4j.linalg.factory.Nd4j.gemm;
+import static io.github.dl4jmemory.layers.Matrices.addProduct;
+import static io.github.dl4jmemory.layers.Matrices.product;
 
-import java.util.stream.IntStream;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.workspace.LayerWorkspaceMgr;
 import org.nd4j.linalg.api.buffer.DataType;
@@ -42,35 +42,37 @@ final class SwiGluRuntime<A> extends TokenwiseRuntime<SwiGlu> {
     a = reals.atLeast(a, n);
     b = reals.atLeast(b, n);
     h = reals.atLeast(h, n);
-    reals.read(gemm(x, getParam(SwiGlu.W1), hidden, false, false, 1, 0), a);
-    reals.read(gemm(x, getParam(SwiGlu.W3), hidden, false, false, 1, 0), b);
-    chunks(n).forEach(c -> reals.swiGlu(a, b, h, c * CHUNK, Math.min(n, (c + 1) * CHUNK)));
+    reals.read(product(x, getParam(SwiGlu.W1), hidden), a);
+    reals.read(product(x, getParam(SwiGlu.W3), hidden), b);
+    Parallel.forEach(
+        chunks(n), c -> reals.swiGlu(a, b, h, c * CHUNK, Math.min(n, (c + 1) * CHUNK)));
     reals.write(h, hidden);
-    gemm(hidden, getParam(SwiGlu.W2), out, false, false, 1, 0);
+    product(hidden, getParam(SwiGlu.W2), out);
   }
 
   @Override
   void backward(INDArray x, INDArray outGradient, INDArray xGradient) {
     INDArray hidden = hidden(x);
     int n = Math.toIntExact(hidden.length());
-    reals.read(gemm(outGradient, getParam(SwiGlu.W2), hidden, false, true, 1, 0), h);
-    chunks(n).forEach(c -> reals.swiGluBackward(a, b, h, c * CHUNK, Math.min(n, (c + 1) * CHUNK)));
+    reals.read(product(outGradient, getParam(SwiGlu.W2).transpose(), hidden), h);
+    Parallel.forEach(
+        chunks(n), c -> reals.swiGluBackward(a, b, h, c * CHUNK, Math.min(n, (c + 1) * CHUNK)));
     reals.write(h, hidden);
-    gemm(hidden, outGradient, gradientOf(SwiGlu.W2), true, false, 1, 0);
+    product(hidden.transpose(), outGradient, gradientOf(SwiGlu.W2));
     reals.write(a, hidden);
-    gemm(x, hidden, gradientOf(SwiGlu.W1), true, false, 1, 0);
-    gemm(hidden, getParam(SwiGlu.W1), xGradient, false, true, 1, 0);
+    product(x.transpose(), hidden, gradientOf(SwiGlu.W1));
+    product(hidden, getParam(SwiGlu.W1).transpose(), xGradient);
     reals.write(b, hidden);
-    gemm(x, hidden, gradientOf(SwiGlu.W3), true, false, 1, 0);
-    gemm(hidden, getParam(SwiGlu.W3), xGradient, false, true, 1, 1);
+    product(x.transpose(), hidden, gradientOf(SwiGlu.W3));
+    addProduct(hidden, getParam(SwiGlu.W3).transpose(), xGradient);
   }
 
   private INDArray hidden(INDArray x) {
     return Nd4j.createUninitialized(x.dataType(), x.size(0), layerConf().getHiddenSize());
   }
 
-  private static IntStream chunks(int values) {
-    return IntStream.range(0, (values + CHUNK - 1) / CHUNK).parallel();
+  private static int chunks(int values) {
+    return (values + CHUNK - 1) / CHUNK;
   }
 
   @Override

@@ -82,19 +82,7 @@ final class TokenLayout {
   private INDArray matrix(INDArray array) {
     INDArray tokensFirst = channelsFirst ? array.permute(0, 2, 1) : array;
     long features = tokensFirst.size(tokensFirst.rank() - 1);
-    boolean plain = isPlain(tokensFirst);
-    return (plain ? tokensFirst : tokensFirst.dup('c')).reshape('c', allTokens, features);
-  }
-
-  private static boolean isPlain(INDArray array) {
-    long expected = 1;
-    for (int axis = array.rank() - 1; axis >= 0; axis--) {
-      if (array.size(axis) != 1 && array.stride(axis) != expected) {
-        return false;
-      }
-      expected *= array.size(axis);
-    }
-    return true;
+    return Matrices.contiguous(tokensFirst).reshape('c', allTokens, features);
   }
 
   /**
