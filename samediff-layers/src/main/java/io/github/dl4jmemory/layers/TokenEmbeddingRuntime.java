@@ -9,6 +9,7 @@ import org.nd4j.common.primitives.Pair;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
+import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /** Runtime of {@link TokenEmbedding}. Keeps the ids for backward. */
 final class TokenEmbeddingRuntime extends LayerRuntime<TokenEmbedding> {
@@ -23,7 +24,11 @@ final class TokenEmbeddingRuntime extends LayerRuntime<TokenEmbedding> {
     table = rowTable(TokenEmbedding.W);
   }
 
-  /** Ids of the tokens, and which of them count. */
+  private interface Run {
+    void accept(int from, int to);
+  }
+
+  /** Ids of the tokens (0 where masked), and which of them count. */
   private record Tokens(int batch, int time, int[] ids, int[] kept) {
 
     boolean all() {
@@ -32,6 +37,20 @@ final class TokenEmbeddingRuntime extends LayerRuntime<TokenEmbedding> {
 
     int[] keptIds() {
       return all() ? ids : IntStream.of(kept).map(i -> ids[i]).toArray();
+    }
+
+    /** Runs of masked tokens [from, to): one to a padded example. */
+    void forEachMaskedRun(Run action) {
+      int from = 0;
+      for (int i : kept) {
+        if (i > from) {
+          action.accept(from, i);
+        }
+        from = i + 1;
+      }
+      if (ids.length > from) {
+        action.accept(from, ids.length);
+      }
     }
   }
 
@@ -49,14 +68,9 @@ final class TokenEmbeddingRuntime extends LayerRuntime<TokenEmbedding> {
         workspaces.createUninitialized(
             ArrayType.ACTIVATIONS, dataType, new long[] {tokens.batch, tokens.time, nOut}, 'c');
     INDArray rows = out.reshape('c', tokens.ids.length, nOut);
-    if (tokens.all()) {
-      Nd4j.pullRows(table.values(), rows, 1, tokens.ids);
-      return out;
-    }
-    rows.assign(0);
-    for (int i : tokens.kept) {
-      rows.getRow(i).assign(table.values().getRow(tokens.ids[i]));
-    }
+    Nd4j.pullRows(table.values(), rows, 1, tokens.ids);
+    tokens.forEachMaskedRun(
+        (from, to) -> rows.get(NDArrayIndex.interval(from, to), NDArrayIndex.all()).assign(0));
     return out;
   }
 
@@ -88,7 +102,7 @@ final class TokenEmbeddingRuntime extends LayerRuntime<TokenEmbedding> {
     } else {
       long nOut = layerConf().getNOut();
       INDArray rows =
-          Reals.contiguous(epsilon.castTo(dataType)).reshape('c', read.ids.length, nOut);
+          Matrices.contiguous(epsilon.castTo(dataType)).reshape('c', read.ids.length, nOut);
       INDArray keptRows = read.all() ? rows : Nd4j.pullRows(rows, 1, read.kept, 'c');
       long[] slots = IntStream.of(read.keptIds()).asLongStream().toArray();
       table.backward(

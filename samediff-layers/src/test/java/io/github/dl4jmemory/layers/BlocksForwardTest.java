@@ -15,6 +15,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
@@ -77,6 +78,32 @@ class BlocksForwardTest {
     NextTokenOutput layer =
         NextTokenOutput.builder().nIn(3).vocabulary(20011).rnnFormat(RNNFormat.NWC).build();
     check(layer, DataType.DOUBLE, false, random, (p, x, keep) -> BlockOracles.nextToken(p, x));
+  }
+
+  /** Masked tokens give zeros, whatever their id and whatever stands in row 0. */
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void tokenEmbedding(boolean masked, Random random) {
+    TokenEmbedding layer = TokenEmbedding.builder().vocabulary(19).nOut(7).build();
+    LayerRuntime<?> runtime = Runtimes.of(layer, DataType.FLOAT, random);
+    INDArray table = runtime.getParam(TokenEmbedding.W);
+    table.getRow(0).assign(Float.NaN);
+    INDArray ids = Elements.slots(random, 18, BATCH, TIME).addi(1).castTo(DataType.FLOAT);
+    INDArray expected = Nd4j.create(DataType.FLOAT, BATCH, TIME, 7);
+    INDArray mask = Nd4j.ones(DataType.FLOAT, BATCH, TIME);
+    for (int b = 0; b < BATCH; b++) {
+      for (int t = 0; t < TIME; t++) {
+        if (masked && (t > 30 || random.nextInt(4) == 0)) {
+          mask.putScalar(b, t, 0);
+          ids.putScalar(b, t, -5);
+        } else {
+          expected.slice(b).slice(t).assign(table.getRow(ids.getInt(b, t)));
+        }
+      }
+    }
+    runtime.setMaskArray(masked ? mask : null);
+    INDArray out = runtime.activate(ids, false, LayerWorkspaceMgr.noWorkspaces());
+    AssertClose.same("embedding", Elements.doubles(expected), out);
   }
 
   private static void check(
