@@ -6,7 +6,9 @@ import com.sun.management.ThreadMXBean;
 import java.lang.management.ManagementFactory;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.junit.jupiter.api.Test;
+import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.memory.MemoryWorkspace;
+import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.DataSet;
 import org.nd4j.linalg.factory.Nd4j;
 
@@ -27,9 +29,28 @@ class RowSparseMemoryTest {
     assertTrue(
         large[1] - small[1] < table / 10,
         "workspace bytes: " + small[1] + " with few slots, " + large[1] + " with many");
+    assertTrue(
+        large[2] - small[2] < table / 10,
+        "off-heap bytes of a step: " + small[2] + " with few slots, " + large[2] + " with many");
   }
 
-  /** Heap bytes allocated by three steps, and the size of the workspaces that they work in. */
+  /** The counter that the test above goes by. */
+  @Test
+  void offHeapBytesAreCounted() {
+    long before = offHeap();
+    INDArray array = Nd4j.createUninitializedDetached(DataType.FLOAT, 1 << 20);
+    long counted = offHeap() - before;
+    assertTrue(counted >= 4 * array.length(), "bytes counted: " + counted);
+  }
+
+  private static long offHeap() {
+    return Nd4j.getEnvironment().getDeviceCouner(0);
+  }
+
+  /**
+   * Heap bytes allocated by three steps, the size of the workspaces that they work in, and the most
+   * that one of them allocated off-heap beside these.
+   */
   private static long[] bytesOfSteps(int subKeys) {
     Nd4j.getWorkspaceManager().destroyAllWorkspacesForCurrentThread();
     MultiLayerNetwork network = Networks.forTraining(Networks.memory().subKeys(subKeys).build());
@@ -41,8 +62,11 @@ class RowSparseMemoryTest {
     ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
     long thread = Thread.currentThread().getId();
     long heap = threads.getThreadAllocatedBytes(thread);
+    long offHeap = 0; // the most: arrays that are freed during a step count against it
     for (int step = 0; step < 3; step++) {
+      long before = offHeap();
       network.fit(batch);
+      offHeap = Math.max(offHeap, offHeap() - before);
     }
     long heapOfSteps = threads.getThreadAllocatedBytes(thread) - heap;
     long workspaces =
@@ -50,6 +74,6 @@ class RowSparseMemoryTest {
             .mapToLong(MemoryWorkspace::getCurrentSize)
             .sum();
     assertTrue(workspaces > 0, "training runs in workspaces");
-    return new long[] {heapOfSteps, workspaces};
+    return new long[] {heapOfSteps, workspaces, offHeap};
   }
 }
