@@ -18,18 +18,21 @@ final class Require {
 
   static IllegalArgumentException refusal(
       String layer, String parameter, String expected, Object got, String fix) {
-    return new IllegalArgumentException(
-        "["
-            + layer
-            + "] "
-            + parameter
-            + ": expected "
-            + expected
-            + ", got "
-            + got
-            + ". Fix: "
-            + fix
-            + ".");
+    return new IllegalArgumentException(text(layer, parameter, expected, got, fix));
+  }
+
+  static String text(String layer, String parameter, String expected, Object got, String fix) {
+    return "["
+        + layer
+        + "] "
+        + parameter
+        + ": expected "
+        + expected
+        + ", got "
+        + got
+        + ". Fix: "
+        + fix
+        + ".";
   }
 
   static void positive(long value, String layer, String parameter, String fix) {

@@ -57,14 +57,25 @@ final class RowSparseStep implements GradientsAccumulator {
     // applyUpdate gets the same array next
   }
 
+  private static UnsupportedOperationException noOtherWorkers() {
+    return new UnsupportedOperationException(
+        Require.text(
+            "RowSparseTraining",
+            "gradients",
+            "those of the attached network",
+            "updates of other workers",
+            "train with fit(...), or give the workers' accumulator to a network that is not"
+                + " attached"));
+  }
+
   @Override
   public void receiveUpdate(INDArray updates) {
-    throw new UnsupportedOperationException("row-sparse steps take no updates of other workers");
+    throw noOtherWorkers();
   }
 
   @Override
   public void setExternalSource(IndexedTail source) {
-    throw new UnsupportedOperationException("row-sparse steps take no updates of other workers");
+    throw noOtherWorkers();
   }
 
   @Override

@@ -95,7 +95,7 @@ final class RowTable {
     return values;
   }
 
-  /** False for NoOp, where DL4J's dense way is kept (gradient checks). */
+  /** False for updaters but Adam and Sgd, where DL4J's dense way is kept (gradient checks). */
   boolean rowSparse() {
     return isRowUpdater(configured.get());
   }
@@ -164,12 +164,10 @@ final class RowTable {
   }
 
   private void eraseLastStep() {
-    if (live) {
-      if (overwritten()) {
-        gradients.assign(0);
-      } else {
-        MemoryOps.zeroRows(touched, gradients);
-      }
+    if (!rowSparse() || live && overwritten()) {
+      gradients.assign(0); // other updaters and regularisation write to rows that no step touched
+    } else if (live) {
+      MemoryOps.zeroRows(touched, gradients);
     }
     live = false;
     bags = null;
@@ -179,8 +177,8 @@ final class RowTable {
   /** Turns the gradient rows of this step into update rows, or updates the table. */
   void applyAdam(Adam adam, INDArray m, INDArray v, int iteration, int epoch) {
     AdamStep step = RowUpdater.step(adam, iteration, epoch, gradientScale());
+    adviseHugePages(values, m, v);
     if (bags != null) {
-      adviseHugePages(values, m, v);
       MemoryOps.bagAdam(values, m, v, bags.weights(), bags.outGradients(), touched, step);
       bags = null;
     } else if (live) {
@@ -192,8 +190,8 @@ final class RowTable {
   /** Turns the gradient rows of this step into update rows, or updates the table. */
   void applySgd(Sgd sgd, int iteration, int epoch) {
     double rate = sgd.getLearningRate(iteration, epoch);
+    adviseHugePages(values);
     if (bags != null) {
-      adviseHugePages(values);
       MemoryOps.bagSgd(values, bags.weights(), bags.outGradients(), touched, rate, gradientScale());
       bags = null;
     } else if (live) {
@@ -212,13 +210,20 @@ final class RowTable {
     }
   }
 
+  UnsupportedOperationException unsupported(
+      String parameter, String expected, String got, String fix) {
+    return new UnsupportedOperationException(
+        Require.text(layer, key + " " + parameter, expected, got, fix));
+  }
+
   long shape(int axis) {
     return values.size(axis);
   }
 
   /** Whether this array is the gradient view of the table. */
   boolean ownsGradients(INDArray array) {
-    return array.length() == gradients.length()
+    return gradients != null
+        && array.length() == gradients.length()
         && array.data().addressPointer().address() == gradients.data().addressPointer().address();
   }
 
@@ -227,7 +232,8 @@ final class RowTable {
 
   private void remember() {
     INDArray rows = touched.rows();
-    for (long i = 0; i < touched.count() && witnessRow == NONE; i++) {
+    long candidates = Math.min(touched.count(), MOST_CANDIDATES);
+    for (long i = 0; i < candidates && witnessRow == NONE; i++) {
       witness.assign(gradients.getRow(rows.getLong(i)));
       if (witness.amaxNumber().doubleValue() > 0) {
         witnessRow = rows.getLong(i);
@@ -239,9 +245,10 @@ final class RowTable {
   }
 
   private static final long ALL_ZERO = -2;
+  private static final long MOST_CANDIDATES = 8;
 
   private boolean overwritten() {
     return witnessRow == ALL_ZERO
-        || witnessRow >= 0 && !gradients.getRow(witnessRow).equals(witness);
+        || witnessRow >= 0 && gradients.getRow(witnessRow).neq(witness).any();
   }
 }

@@ -61,7 +61,15 @@ final class RowUpdater implements IUpdater {
 
   @Override
   public GradientUpdater<RowUpdater> instantiate(Map<String, INDArray> state, boolean initialize) {
-    throw new UnsupportedOperationException("the state of a row table is a view, not a map");
+    throw stateAsMap();
+  }
+
+  private UnsupportedOperationException stateAsMap() {
+    return table.unsupported(
+        "updater state",
+        "a view of the network's updater state",
+        "a map",
+        "assign to network.getUpdater().getStateViewArray()");
   }
 
   @Override
@@ -102,8 +110,11 @@ final class RowUpdater implements IUpdater {
     @Override
     public void applyUpdater(INDArray gradient, int iteration, int epoch) {
       if (!table.ownsGradients(gradient)) {
-        throw new UnsupportedOperationException(
-            "gradients computed by another network cannot be applied to a table trained by rows");
+        throw table.unsupported(
+            "gradient",
+            "the network's own gradient view",
+            "an array of another network",
+            "call fit(...) on the network that holds the table");
       }
       if (table.configured() instanceof Adam adam) {
         table.applyAdam(adam, m, v, iteration, epoch);
@@ -114,7 +125,7 @@ final class RowUpdater implements IUpdater {
 
     @Override
     public void setState(Map<String, INDArray> state, boolean initialize) {
-      throw new UnsupportedOperationException("the state of a row table is a view, not a map");
+      throw stateAsMap();
     }
 
     @Override
@@ -124,7 +135,11 @@ final class RowUpdater implements IUpdater {
 
     @Override
     public void setStateViewArray(INDArray view, long[] shape, char order, boolean initialize) {
-      throw new UnsupportedOperationException("the state view of a row table is set once");
+      throw table.unsupported(
+          "updater state",
+          "one state view, given when the network is initialised",
+          "a second one",
+          "assign to the network's updater state view instead");
     }
   }
 }

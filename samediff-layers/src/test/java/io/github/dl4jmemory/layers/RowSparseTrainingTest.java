@@ -1,23 +1,28 @@
 package io.github.dl4jmemory.layers;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.dl4jmemory.testkit.AssertClose;
 import io.github.dl4jmemory.testkit.Elements;
+import java.util.List;
+import java.util.Map;
 import java.util.stream.IntStream;
 import org.deeplearning4j.nn.conf.RNNFormat;
 import org.deeplearning4j.nn.conf.stepfunctions.DefaultStepFunction;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.DataSet;
 import org.nd4j.linalg.factory.Nd4j;
+import org.nd4j.linalg.learning.GradientUpdater;
 import org.nd4j.linalg.learning.config.Adam;
 import org.nd4j.linalg.learning.config.IUpdater;
 import org.nd4j.linalg.learning.config.NoOp;
@@ -67,7 +72,7 @@ class RowSparseTrainingTest {
       plain.fit(batch(step));
       mixed.fit(batch(step));
     }
-    assertEquals(plain.params(), mixed.params());
+    AssertClose.same("parameters", Elements.doubles(plain.params()), mixed.params());
   }
 
   @Test
@@ -208,6 +213,53 @@ class RowSparseTrainingTest {
     network.fit(batch(2));
     twin.fit(batch(2));
     AssertClose.same("parameters", Elements.doubles(twin.params()), network.params());
+  }
+
+  /** As above, where updates are so small that a tolerance would take them for the same. */
+  @Test
+  void smallForeignUpdatesAreSeenToo() {
+    MultiLayerNetwork network =
+        Networks.forTraining(Networks.memory().valuesUpdater(new Sgd(1e-6)).build());
+    MultiLayerNetwork twin = network.clone();
+    network.fit(batch(1));
+    twin.fit(batch(1));
+    ((LayerRuntime<?>) network.getLayer(0)).gradientOf("V").assign(3e-6);
+    network.fit(batch(2));
+    twin.fit(batch(2));
+    AssertClose.same("parameters", Elements.doubles(twin.params()), network.params());
+  }
+
+  @Test
+  void messagesOfWhatATableCannotDo() {
+    MultiLayerNetwork network = Networks.forTraining(Networks.memory().build());
+    LayerRuntime<?> runtime = (LayerRuntime<?>) network.getLayer(0);
+    IUpdater updater = runtime.rowTable().updater();
+    String asMap =
+        "[ProductKeyMemory layer0] V updater state: expected a view of the network's updater"
+            + " state, got a map. Fix: assign to network.getUpdater().getStateViewArray().";
+    refused(asMap, () -> updater.instantiate(Map.of(), false));
+    GradientUpdater<?> step = updater.instantiate((INDArray) null, false);
+    refused(asMap, () -> step.setState(Map.of(), false));
+    refused(
+        "[ProductKeyMemory layer0] V updater state: expected one state view, given when the"
+            + " network is initialised, got a second one. Fix: assign to the network's updater"
+            + " state view instead.",
+        () -> step.setStateViewArray(null, null, 'c', false));
+    refused(
+        "[ProductKeyMemory layer0] V gradient: expected the network's own gradient view, got an"
+            + " array of another network. Fix: call fit(...) on the network that holds the table.",
+        () -> step.applyUpdater(Nd4j.create(DataType.FLOAT, 1, 121 * 7), 0, 0));
+    RowSparseStep attached = new RowSparseStep(List.of(), List.of());
+    String others =
+        "[RowSparseTraining] gradients: expected those of the attached network, got updates of"
+            + " other workers. Fix: train with fit(...), or give the workers' accumulator to a"
+            + " network that is not attached.";
+    refused(others, () -> attached.receiveUpdate(null));
+    refused(others, () -> attached.setExternalSource(null));
+  }
+
+  private static void refused(String message, Executable action) {
+    assertEquals(message, assertThrows(UnsupportedOperationException.class, action).getMessage());
   }
 
   @Test
