@@ -42,8 +42,7 @@ abstract class LayerRuntime<C extends AbstractSameDiffLayer> extends AbstractLay
 
   LayerRuntime(NeuralNetConfiguration conf, DataType dataType) {
     super(conf, dataType);
-    KernelChoice
-        .chosen(); // refuses every backend but nd4j-native, whether the layer has kernels or not
+    KernelChoice.chosen(); // refuses other backends than nd4j-native, for every layer alike
   }
 
   /** Drops what forward kept for backward. */
