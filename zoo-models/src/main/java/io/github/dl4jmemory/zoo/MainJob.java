@@ -43,20 +43,20 @@ public final class MainJob implements Callable<Integer> {
 
   @Option(
       names = "--people",
-      defaultValue = "1000",
+      defaultValue = "600",
       description = "Invented people, four facts about each (default ${DEFAULT-VALUE}).")
   private int people;
 
   @Option(
       names = "--exposures",
-      defaultValue = "32",
+      defaultValue = "50",
       description = "How often each fact is stated (default ${DEFAULT-VALUE}).")
   private int exposures;
 
   @Option(
       names = "--learning-rates",
       split = ",",
-      defaultValue = "3e-3,6e-3,1e-2",
+      defaultValue = "4e-3,8e-3",
       description = "Grid that both models are trained with (default ${DEFAULT-VALUE}).")
   private List<Double> learningRates;
 
@@ -71,7 +71,7 @@ public final class MainJob implements Callable<Integer> {
 
   @Option(
       names = "--batch",
-      defaultValue = "64",
+      defaultValue = "32",
       description = "Rows in a step (default ${DEFAULT-VALUE}).")
   private int batch;
 
@@ -215,7 +215,7 @@ public final class MainJob implements Callable<Integer> {
         "--learning-rates",
         "numbers between 0 and 1",
         learningRates,
-        "use 3e-3,6e-3,1e-2");
+        "use 4e-3,8e-3");
   }
 
   private static void positive(int got, String parameter, int most) {
