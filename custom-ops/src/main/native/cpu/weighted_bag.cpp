@@ -4,7 +4,7 @@
 //
 // Ladder: 1. one row after the other, out in memory (bound by the latency of a random row);
 //         2. (this) four rows at a time, so that out is read and written once for four rows, and the rows that come some
-//            8 KiB of reading later are prefetched line by line meanwhile. A sum is formed in the order of k, always.
+//            16 KiB of reading later are prefetched line by line meanwhile. A sum is formed in the order of k, always.
 // Floors: forward reads bags*bagSize*valueSize values once, 2 operations each. Backward, one pass over the distinct rows:
 // reads each touched row and writes its gradient once, 4 operations per value of an access. All outputs: assigned.
 #include <omp.h>
@@ -18,7 +18,7 @@ namespace dm {
 namespace DM_TIER {
 namespace {
 
-constexpr int64_t kAheadBytes = 8192;
+constexpr int64_t kAheadBytes = 16384;
 
 // Accesses between a prefetch and its use.
 template <class T>
@@ -42,13 +42,12 @@ DM_INLINE void add_rows(const T *const *rows, const T *weights, const T *const *
       store(out + j, sum);
     }
   }
-  if (c < columns) {
-    for (int r = 0; r < R; r++) __builtin_prefetch(coming[r] + c, 0, 3);
-    for (; c < columns; c++) {
-      T sum = assign ? T(0) : out[c];
-      for (int r = 0; r < R; r++) sum += weights[r] * rows[r][c];
-      out[c] = sum;
-    }
+  // The last line: of a row that does not end, or, as ND4J's, does not begin at one.
+  for (int r = 0; r < R; r++) __builtin_prefetch(coming[r] + columns - 1, 0, 3);
+  for (; c < columns; c++) {
+    T sum = assign ? T(0) : out[c];
+    for (int r = 0; r < R; r++) sum += weights[r] * rows[r][c];
+    out[c] = sum;
   }
 }
 
@@ -83,7 +82,9 @@ int32_t weighted_bag(const T *values, const int64_t *slots, const T *weights, in
   const int64_t wanted = bags < threads ? (threads + bags - 1) / bags : 1;
   const int64_t width = ((valueSize + wanted - 1) / wanted + kLine<T> - 1) / kLine<T> * kLine<T>;
   const int64_t parts = (valueSize + width - 1) / width, ahead = accesses_ahead<T>(width);
-#pragma omp parallel for num_threads(threads) schedule(static)
+  // Chunks go to whichever thread is free: a machine is seldom ours alone.
+  const int64_t chunk = most(int64_t(1), least(int64_t(16), bags * parts / threads));
+#pragma omp parallel for num_threads(threads) schedule(dynamic, chunk)
   for (int64_t task = 0; task < bags * parts; task++) {
     const int64_t bag = task / parts, column = task % parts * width, columns = least(width, valueSize - column);
     const int64_t from = bag * bagSize, to = from + bagSize, last = bags * bagSize - 1;
@@ -125,7 +126,7 @@ DM_INLINE T add_access(const T *value, const T *out, T weight, const T *coming, 
   }
   for (int j = 1; j < vectors; j++) dot[0] += dot[j];
   T tail = sum<T>(dot[0]);
-  if (coming && c < valueSize) __builtin_prefetch(coming + c, 0, 3);
+  if (coming) __builtin_prefetch(coming + valueSize - 1, 0, 3);
   for (; c < valueSize; c++) {
     tail += out[c] * value[c];
     if (form != Gradient::none) gradient[c] = (form == Gradient::assign ? T(0) : gradient[c]) + weight * out[c];
@@ -156,7 +157,7 @@ int32_t weighted_bag_bp(const T *values, const T *weights, const T *outGradients
   threads = most(threads, 1);
   if (rowCount == 0) return DM_OK;
   const int64_t first = starts[0], accesses = starts[rowCount] - first;
-  const int64_t ahead = most(int64_t(1), least(int64_t(16), kAheadBytes / (valueSize * int64_t(sizeof(T)))));
+  const int64_t ahead = most(int64_t(1), least(int64_t(16), kAheadBytes / 2 / (valueSize * int64_t(sizeof(T)))));
 #pragma omp parallel num_threads(threads)
   {
     // Every thread takes rows with about as many accesses.

@@ -158,18 +158,50 @@ final class FloatReals extends Reals<float[]> {
 
   @Override
   double softmax(float[] s, int at, int n) {
-    float max = Float.NEGATIVE_INFINITY;
-    for (int i = at; i < at + n; i++) {
-      max = Math.max(max, s[i]);
-    }
-    double sum = 0;
-    for (int i = at; i < at + n; i++) {
-      float e = exp(s[i] - max);
-      s[i] = e;
-      sum += e;
-    }
+    float max = max(s, at, n);
+    double sum = expMinusSummed(s, at, n, max);
     scale(s, at, n, 1 / sum);
     return max + Math.log(sum);
+  }
+
+  // Four chains each: a single one waits for its last maximum, or sum, at every element.
+
+  /** The largest; what it is if one is NaN does not matter, the sum is NaN then. */
+  private static float max(float[] s, int at, int n) {
+    float m0 = Float.NEGATIVE_INFINITY;
+    float m1 = m0;
+    float m2 = m0;
+    float m3 = m0;
+    int i = at;
+    for (; i + 4 <= at + n; i += 4) {
+      m0 = s[i] > m0 ? s[i] : m0;
+      m1 = s[i + 1] > m1 ? s[i + 1] : m1;
+      m2 = s[i + 2] > m2 ? s[i + 2] : m2;
+      m3 = s[i + 3] > m3 ? s[i + 3] : m3;
+    }
+    for (; i < at + n; i++) {
+      m0 = s[i] > m0 ? s[i] : m0;
+    }
+    return Math.max(Math.max(m0, m1), Math.max(m2, m3));
+  }
+
+  /** s = exp(s - shift); returns their sum. */
+  private static double expMinusSummed(float[] s, int at, int n, float shift) {
+    double s0 = 0;
+    double s1 = 0;
+    double s2 = 0;
+    double s3 = 0;
+    int i = at;
+    for (; i + 4 <= at + n; i += 4) {
+      s0 += s[i] = exp(s[i] - shift);
+      s1 += s[i + 1] = exp(s[i + 1] - shift);
+      s2 += s[i + 2] = exp(s[i + 2] - shift);
+      s3 += s[i + 3] = exp(s[i + 3] - shift);
+    }
+    for (; i < at + n; i++) {
+      s0 += s[i] = exp(s[i] - shift);
+    }
+    return (s0 + s1) + (s2 + s3);
   }
 
   @Override
