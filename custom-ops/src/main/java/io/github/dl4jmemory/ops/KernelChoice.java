@@ -73,7 +73,7 @@ public enum KernelChoice {
     Logger log = LoggerFactory.getLogger(KernelChoice.class);
     if (choice != PORTABLE && available) {
       log.info(
-          "Memory kernels: native ({}); {}={}", NativeKernels.instructionSet(), PROPERTY, choice);
+          "Memory kernels: native ({}); {}={}", NativeFunctions.instructionSet(), PROPERTY, choice);
       return new NativeKernels();
     }
     if (choice == NATIVE) {

@@ -1,10 +1,6 @@
 package io.github.dl4jmemory.ops;
 
-import static io.github.dl4jmemory.ops.Require.ANY;
-
-import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
-import org.nd4j.linalg.factory.Nd4j;
 
 /**
  * The operations of a memory layer on arrays, eagerly: look up slots by product keys, read a
@@ -22,18 +18,6 @@ import org.nd4j.linalg.factory.Nd4j;
  * null, closed, or of another shape or dtype than stated, or if data is out of range as stated.
  */
 public final class MemoryOps {
-  /** So that a slot is found by 16 bits for each half. */
-  private static final long MOST_SUB_KEYS = 65_536;
-
-  private static final String QUERY = "[batch, heads, keySize]";
-  private static final String SUB_KEYS = "[heads, 2, subKeys, keySize/2]";
-  private static final String TOP = "[batch, heads, topK]";
-  private static final String TABLE = "[slots, valueSize]";
-  private static final String BAG = "[bags, bagSize]";
-  private static final String BAG_OUT = "[bags, valueSize]";
-  private static final String ROWS = "[rows]";
-  private static final String ROW_GRADIENTS = "[rows, valueSize]";
-
   private MemoryOps() {}
 
   /**
@@ -90,14 +74,7 @@ public final class MemoryOps {
    *     subKeys, or a score is NaN
    */
   public static TopK productKeyTopK(INDArray query, INDArray subKeys, int topK) {
-    Require require = Require.op("productKeyTopK");
-    requireKeys(require, query, subKeys);
-    requireTopK(require, topK, subKeys);
-    long[] shape = {query.size(0), query.size(1), topK};
-    TopK result =
-        new TopK(Nd4j.create(query.dataType(), shape), Nd4j.create(DataType.INT64, shape));
-    productKeyTopK(query, subKeys, result.scores(), result.slots());
-    return result;
+    return ProductKeyTopK.find(query, subKeys, topK);
   }
 
   /**
@@ -112,30 +89,7 @@ public final class MemoryOps {
    */
   public static void productKeyTopK(
       INDArray query, INDArray subKeys, INDArray scoresOut, INDArray slotsOut) {
-    Require require = Require.op("productKeyTopK");
-    requireKeys(require, query, subKeys);
-    require.shape("scoresOut", scoresOut, TOP, query.size(0), query.size(1), ANY);
-    require.type("scoresOut", scoresOut, query.dataType());
-    long topK = scoresOut.size(2);
-    requireTopK(require, topK, subKeys);
-    require.shape("slotsOut", slotsOut, TOP, query.size(0), query.size(1), topK);
-    require.type("slotsOut", slotsOut, DataType.INT64);
-    if (query.isEmpty()) {
-      return;
-    }
-    INDArray q = Dense.in(query);
-    INDArray keys = Dense.in(subKeys);
-    Dense scores = Dense.out(scoresOut);
-    Dense slots = Dense.out(slotsOut);
-    require.apart("scoresOut", scores.array(), "query", q);
-    require.apart("scoresOut", scores.array(), "subKeys", keys);
-    require.apart("slotsOut", slots.array(), "query", q);
-    require.apart("slotsOut", slots.array(), "subKeys", keys);
-    require.apart("slotsOut", slots.array(), "scoresOut", scores.array());
-    long status = KernelChoice.kernels().productKeyTopK(q, keys, scores.array(), slots.array());
-    require.ok(status, "query", null, 0);
-    scores.publish();
-    slots.publish();
+    ProductKeyTopK.find(query, subKeys, scoresOut, slotsOut);
   }
 
   /**
@@ -160,13 +114,7 @@ public final class MemoryOps {
    */
   public static TopKGradient productKeyTopKGradient(
       INDArray query, INDArray subKeys, INDArray slots, INDArray scoreGradients) {
-    requireKeys(Require.op("productKeyTopKGradient"), query, subKeys);
-    TopKGradient result =
-        new TopKGradient(
-            Nd4j.create(query.dataType(), query.shape()),
-            Nd4j.create(query.dataType(), subKeys.shape()));
-    productKeyTopKGradient(query, subKeys, slots, scoreGradients, result.query(), result.subKeys());
-    return result;
+    return ProductKeyTopK.gradient(query, subKeys, slots, scoreGradients);
   }
 
   /**
@@ -188,39 +136,8 @@ public final class MemoryOps {
       INDArray scoreGradients,
       INDArray queryGradientsOut,
       INDArray subKeyGradientsOut) {
-    Require require = Require.op("productKeyTopKGradient");
-    requireKeys(require, query, subKeys);
-    DataType type = query.dataType();
-    require.shape("slots", slots, TOP, query.size(0), query.size(1), ANY);
-    INDArray longSlots = require.longs("slots", slots);
-    requireTopK(require, slots.size(2), subKeys);
-    require.shape("scoreGradients", scoreGradients, TOP, slots.shape());
-    require.type("scoreGradients", scoreGradients, type);
-    require.shape("queryGradientsOut", queryGradientsOut, QUERY, query.shape());
-    require.type("queryGradientsOut", queryGradientsOut, type);
-    require.shape("subKeyGradientsOut", subKeyGradientsOut, SUB_KEYS, subKeys.shape());
-    require.type("subKeyGradientsOut", subKeyGradientsOut, type);
-    if (query.isEmpty()) {
-      subKeyGradientsOut.assign(0);
-      return;
-    }
-    INDArray[] in = {
-      Dense.in(query), Dense.in(subKeys), Dense.in(longSlots), Dense.in(scoreGradients)
-    };
-    String[] names = {"query", "subKeys", "slots", "scoreGradients"};
-    Dense dq = Dense.out(queryGradientsOut);
-    Dense dk = Dense.out(subKeyGradientsOut);
-    for (int i = 0; i < in.length; i++) {
-      require.apart("queryGradientsOut", dq.array(), names[i], in[i]);
-      require.apart("subKeyGradientsOut", dk.array(), names[i], in[i]);
-    }
-    require.apart("subKeyGradientsOut", dk.array(), "queryGradientsOut", dq.array());
-    long status =
-        KernelChoice.kernels()
-            .productKeyTopKGradient(in[0], in[1], in[2], in[3], dq.array(), dk.array());
-    require.ok(status, "slots", in[2], subKeys.size(2) * subKeys.size(2));
-    dq.publish();
-    dk.publish();
+    ProductKeyTopK.gradient(
+        query, subKeys, slots, scoreGradients, queryGradientsOut, subKeyGradientsOut);
   }
 
   /**
@@ -238,12 +155,7 @@ public final class MemoryOps {
    * @throws IllegalArgumentException as the class says; if a slot is outside [0, slots)
    */
   public static INDArray weightedBag(INDArray values, INDArray slots, INDArray weights) {
-    Require require = Require.op("weightedBag");
-    requireTable(require, "values", values);
-    require.shape("slots", slots, BAG, ANY, ANY);
-    INDArray out = Nd4j.create(values.dataType(), slots.size(0), values.size(1));
-    weightedBag(values, slots, weights, out);
-    return out;
+    return WeightedBag.sum(values, slots, weights);
   }
 
   /**
@@ -256,28 +168,7 @@ public final class MemoryOps {
    * @throws IllegalArgumentException as the class says; if a slot is outside [0, slots)
    */
   public static void weightedBag(INDArray values, INDArray slots, INDArray weights, INDArray out) {
-    Require require = Require.op("weightedBag");
-    requireTable(require, "values", values);
-    require.shape("slots", slots, BAG, ANY, ANY);
-    require.positive("slots", slots, 1, "bagSize");
-    INDArray longSlots = require.longs("slots", slots);
-    require.shape("weights", weights, BAG, slots.shape());
-    require.type("weights", weights, values.dataType());
-    require.shape("out", out, BAG_OUT, slots.size(0), values.size(1));
-    require.type("out", out, values.dataType());
-    if (slots.isEmpty()) {
-      return;
-    }
-    INDArray table = Dense.in(values);
-    INDArray at = Dense.in(longSlots);
-    INDArray w = Dense.in(weights);
-    Dense sums = Dense.out(out);
-    require.apart("out", sums.array(), "values", table);
-    require.apart("out", sums.array(), "slots", at);
-    require.apart("out", sums.array(), "weights", w);
-    long status = KernelChoice.kernels().weightedBag(table, at, w, sums.array());
-    require.ok(status, "slots", at, values.size(0));
-    sums.publish();
+    WeightedBag.sum(values, slots, weights, out);
   }
 
   /**
@@ -301,27 +192,7 @@ public final class MemoryOps {
    */
   public static BagGradient weightedBagGradient(
       INDArray values, INDArray slots, INDArray weights, INDArray outGradients) {
-    Require require = Require.op("weightedBagGradient");
-    requireTable(require, "values", values);
-    require.shape("slots", slots, BAG, ANY, ANY);
-    require.positive("slots", slots, 1, "bagSize");
-    INDArray longSlots = require.longs("slots", slots);
-    requireBagGradients(require, values, weights, outGradients);
-    require.shape("weights", weights, BAG, slots.shape());
-    TouchedRows touched = new TouchedRows();
-    touched.group(require, longSlots, values.size(0));
-    INDArray rowGradients = Nd4j.create(values.dataType(), touched.count(), values.size(1));
-    INDArray weightGradients = Nd4j.create(values.dataType(), weights.shape());
-    bagGradient(
-        require,
-        values,
-        weights,
-        outGradients,
-        touched,
-        Dense.out(rowGradients),
-        false,
-        Dense.out(weightGradients));
-    return new BagGradient(touched.rows(), rowGradients, weightGradients);
+    return WeightedBag.gradient(values, slots, weights, outGradients);
   }
 
   /**
@@ -347,61 +218,8 @@ public final class MemoryOps {
       TouchedRows touched,
       INDArray valueGradientsOut,
       INDArray weightGradientsOut) {
-    Require require = Require.op("weightedBagGradient");
-    requireTable(require, "values", values);
-    requireBag(require, values, weights, outGradients, touched);
-    if (valueGradientsOut != null) {
-      require.shape("valueGradientsOut", valueGradientsOut, TABLE, values.shape());
-      require.type("valueGradientsOut", valueGradientsOut, values.dataType());
-    }
-    if (weightGradientsOut != null || valueGradientsOut == null) {
-      require.shape("weightGradientsOut", weightGradientsOut, BAG, weights.shape());
-      require.type("weightGradientsOut", weightGradientsOut, values.dataType());
-    }
-    bagGradient(
-        require,
-        values,
-        weights,
-        outGradients,
-        touched,
-        valueGradientsOut == null ? Dense.NONE : Dense.inOut(valueGradientsOut),
-        true,
-        weightGradientsOut == null ? Dense.NONE : Dense.out(weightGradientsOut));
-  }
-
-  private static void bagGradient(
-      Require require,
-      INDArray values,
-      INDArray weights,
-      INDArray outGradients,
-      TouchedRows touched,
-      Dense rowGradients,
-      boolean byRow,
-      Dense weightGradients) {
-    if (touched.count() == 0) {
-      return;
-    }
-    INDArray[] in = {Dense.in(values), Dense.in(weights), Dense.in(outGradients)};
-    String[] names = {"values", "weights", "outGradients"};
-    for (int i = 0; i < in.length; i++) {
-      require.apart("valueGradientsOut", rowGradients.array(), names[i], in[i]);
-      require.apart("weightGradientsOut", weightGradients.array(), names[i], in[i]);
-    }
-    require.apart(
-        "weightGradientsOut", weightGradients.array(), "valueGradientsOut", rowGradients.array());
-    long status =
-        KernelChoice.kernels()
-            .weightedBagGradient(
-                in[0],
-                in[1],
-                in[2],
-                touched.accesses(),
-                rowGradients.array(),
-                byRow,
-                weightGradients.array());
-    require.ok(status, "touched", touched.rows(), values.size(0));
-    rowGradients.publish();
-    weightGradients.publish();
+    WeightedBag.gradient(
+        values, weights, outGradients, touched, valueGradientsOut, weightGradientsOut);
   }
 
   /**
@@ -430,35 +248,7 @@ public final class MemoryOps {
       INDArray rows,
       INDArray rowGradients,
       AdamStep step) {
-    Require require = Require.op("rowAdam");
-    requireTable(require, "values", values);
-    requireLike(require, "m", m, values);
-    requireLike(require, "v", v, values);
-    INDArray longRows = requireRows(require, values, rows, rowGradients);
-    require.present("step", step);
-    if (rows.isEmpty()) {
-      return;
-    }
-    Dense table = Dense.inOut(values);
-    Dense first = Dense.inOut(m);
-    Dense second = Dense.inOut(v);
-    INDArray gradients = Dense.in(rowGradients);
-    requireApart(
-        require,
-        new String[] {"values", "m", "v", "rowGradients", "rows"},
-        table.array(),
-        first.array(),
-        second.array(),
-        gradients,
-        longRows);
-    long status =
-        KernelChoice.kernels()
-            .rowAdam(
-                longRows, gradients, false, first.array(), second.array(), table.array(), step);
-    require.ok(status, "rows", longRows, values.size(0));
-    table.publish();
-    first.publish();
-    second.publish();
+    RowUpdate.adam(values, m, v, rows, rowGradients, step);
   }
 
   /**
@@ -474,32 +264,7 @@ public final class MemoryOps {
    */
   public static void rowAdam(
       TouchedRows touched, INDArray gradientsInUpdatesOut, INDArray m, INDArray v, AdamStep step) {
-    Require require = Require.op("rowAdam");
-    requireTable(require, "gradientsInUpdatesOut", gradientsInUpdatesOut);
-    requireLike(require, "m", m, gradientsInUpdatesOut);
-    requireLike(require, "v", v, gradientsInUpdatesOut);
-    TouchedRows.requireGrouped(require, touched, "gradientsInUpdatesOut", gradientsInUpdatesOut);
-    require.present("step", step);
-    if (touched.count() == 0) {
-      return;
-    }
-    Dense updates = Dense.inOut(gradientsInUpdatesOut);
-    Dense first = Dense.inOut(m);
-    Dense second = Dense.inOut(v);
-    requireApart(
-        require,
-        new String[] {"gradientsInUpdatesOut", "m", "v"},
-        updates.array(),
-        first.array(),
-        second.array());
-    long status =
-        KernelChoice.kernels()
-            .rowAdam(
-                touched.rows(), updates.array(), true, first.array(), second.array(), null, step);
-    require.ok(status, "touched", touched.rows(), m.size(0));
-    updates.publish();
-    first.publish();
-    second.publish();
+    RowUpdate.adam(touched, gradientsInUpdatesOut, m, v, step);
   }
 
   /**
@@ -516,25 +281,7 @@ public final class MemoryOps {
    */
   public static void rowSgd(
       INDArray values, INDArray rows, INDArray rowGradients, double learningRate) {
-    Require require = Require.op("rowSgd");
-    requireTable(require, "values", values);
-    INDArray longRows = requireRows(require, values, rows, rowGradients);
-    require.finite("learningRate", learningRate);
-    if (rows.isEmpty()) {
-      return;
-    }
-    Dense table = Dense.inOut(values);
-    INDArray gradients = Dense.in(rowGradients);
-    requireApart(
-        require,
-        new String[] {"values", "rowGradients", "rows"},
-        table.array(),
-        gradients,
-        longRows);
-    long status =
-        KernelChoice.kernels().rowSgd(longRows, gradients, false, table.array(), learningRate);
-    require.ok(status, "rows", longRows, values.size(0));
-    table.publish();
+    RowUpdate.sgd(values, rows, rowGradients, learningRate);
   }
 
   /**
@@ -553,20 +300,7 @@ public final class MemoryOps {
       INDArray gradientsInUpdatesOut,
       double learningRate,
       double gradientScale) {
-    Require require = Require.op("rowSgd");
-    requireTable(require, "gradientsInUpdatesOut", gradientsInUpdatesOut);
-    TouchedRows.requireGrouped(require, touched, "gradientsInUpdatesOut", gradientsInUpdatesOut);
-    require.finite("learningRate", learningRate);
-    require.finite("gradientScale", gradientScale);
-    if (touched.count() == 0) {
-      return;
-    }
-    Dense updates = Dense.inOut(gradientsInUpdatesOut);
-    long status =
-        KernelChoice.kernels()
-            .rowSgd(touched.rows(), updates.array(), true, null, learningRate * gradientScale);
-    require.ok(status, "touched", touched.rows(), updates.array().size(0));
-    updates.publish();
+    RowUpdate.sgd(touched, gradientsInUpdatesOut, learningRate, gradientScale);
   }
 
   /**
@@ -604,42 +338,7 @@ public final class MemoryOps {
       INDArray outGradients,
       TouchedRows touched,
       AdamStep step) {
-    Require require = Require.op("bagAdam");
-    requireTable(require, "values", values);
-    requireLike(require, "m", m, values);
-    requireLike(require, "v", v, values);
-    requireBag(require, values, weights, outGradients, touched);
-    require.present("step", step);
-    if (touched.count() == 0) {
-      return;
-    }
-    Dense table = Dense.inOut(values);
-    Dense first = Dense.inOut(m);
-    Dense second = Dense.inOut(v);
-    INDArray w = Dense.in(weights);
-    INDArray out = Dense.in(outGradients);
-    requireApart(
-        require,
-        new String[] {"values", "m", "v", "weights"},
-        table.array(),
-        first.array(),
-        second.array(),
-        w);
-    requireApart(
-        require,
-        new String[] {"values", "m", "v", "outGradients"},
-        table.array(),
-        first.array(),
-        second.array(),
-        out);
-    long status =
-        KernelChoice.kernels()
-            .bagAdam(
-                table.array(), first.array(), second.array(), w, out, touched.accesses(), step);
-    require.ok(status, "touched", touched.rows(), values.size(0));
-    table.publish();
-    first.publish();
-    second.publish();
+    BagUpdate.adam(values, m, v, weights, outGradients, touched, step);
   }
 
   /**
@@ -662,24 +361,7 @@ public final class MemoryOps {
       TouchedRows touched,
       double learningRate,
       double gradientScale) {
-    Require require = Require.op("bagSgd");
-    requireTable(require, "values", values);
-    requireBag(require, values, weights, outGradients, touched);
-    require.finite("learningRate", learningRate);
-    require.finite("gradientScale", gradientScale);
-    if (touched.count() == 0) {
-      return;
-    }
-    Dense table = Dense.inOut(values);
-    INDArray w = Dense.in(weights);
-    INDArray out = Dense.in(outGradients);
-    require.apart("values", table.array(), "weights", w);
-    require.apart("values", table.array(), "outGradients", out);
-    long status =
-        KernelChoice.kernels()
-            .bagSgd(table.array(), w, out, touched.accesses(), learningRate * gradientScale);
-    require.ok(status, "touched", touched.rows(), values.size(0));
-    table.publish();
+    BagUpdate.sgd(values, weights, outGradients, touched, learningRate, gradientScale);
   }
 
   /**
@@ -690,15 +372,7 @@ public final class MemoryOps {
    * @throws IllegalArgumentException as the class says; if touched was grouped for another size
    */
   public static void zeroRows(TouchedRows touched, INDArray table) {
-    Require require = Require.op("zeroRows");
-    requireTable(require, "table", table);
-    TouchedRows.requireGrouped(require, touched, "table", table);
-    if (touched.count() == 0) {
-      return;
-    }
-    Dense dense = Dense.inOut(table);
-    KernelChoice.kernels().zeroRows(dense.array(), touched.rows());
-    dense.publish();
+    RowUpdate.zero(touched, table);
   }
 
   /**
@@ -709,94 +383,6 @@ public final class MemoryOps {
    * @throws IllegalArgumentException if the table is null or closed
    */
   public static long adviseHugePages(INDArray table) {
-    Require.op("adviseHugePages").open("table", table, "");
-    if (table.isEmpty() || !Dense.contiguous(table)) {
-      return 0;
-    }
-    return KernelChoice.kernels().adviseHugePages(table);
-  }
-
-  private static void requireKeys(Require require, INDArray query, INDArray subKeys) {
-    require.shape("query", query, QUERY, ANY, ANY, ANY);
-    require.floating("query", query);
-    require.positive("query", query, 1, "heads");
-    require.positive("query", query, 2, "keySize");
-    long keySize = query.size(2);
-    if (keySize % 2 != 0) {
-      throw require.error(
-          "query", "an even keySize", "keySize " + keySize, query, "use two halves of equal size");
-    }
-    require.shape("subKeys", subKeys, SUB_KEYS, query.size(1), 2, ANY, keySize / 2);
-    if (subKeys.size(2) < 1 || subKeys.size(2) > MOST_SUB_KEYS) {
-      throw require.error(
-          "subKeys",
-          "1 to " + MOST_SUB_KEYS,
-          Long.toString(subKeys.size(2)),
-          subKeys,
-          "use between 1 and " + MOST_SUB_KEYS + " keys on a side");
-    }
-    require.type("subKeys", subKeys, query.dataType());
-  }
-
-  private static void requireTopK(Require require, long topK, INDArray subKeys) {
-    if (topK < 1 || topK > subKeys.size(2)) {
-      throw require.error(
-          "topK",
-          "1 to subKeys = " + subKeys.size(2),
-          Long.toString(topK),
-          subKeys,
-          "use a smaller topK or more sub-keys");
-    }
-  }
-
-  private static void requireTable(Require require, String parameter, INDArray table) {
-    require.shape(parameter, table, TABLE, ANY, ANY);
-    require.floating(parameter, table);
-    require.positive(parameter, table, 0, "slots");
-    require.positive(parameter, table, 1, "valueSize");
-  }
-
-  private static void requireLike(
-      Require require, String parameter, INDArray array, INDArray table) {
-    require.shape(parameter, array, TABLE, table.shape());
-    require.type(parameter, array, table.dataType());
-  }
-
-  private static void requireBagGradients(
-      Require require, INDArray values, INDArray weights, INDArray outGradients) {
-    require.shape("weights", weights, BAG, ANY, ANY);
-    require.positive("weights", weights, 1, "bagSize");
-    require.type("weights", weights, values.dataType());
-    require.shape("outGradients", outGradients, BAG_OUT, weights.size(0), values.size(1));
-    require.type("outGradients", outGradients, values.dataType());
-  }
-
-  private static void requireBag(
-      Require require,
-      INDArray values,
-      INDArray weights,
-      INDArray outGradients,
-      TouchedRows touched) {
-    requireBagGradients(require, values, weights, outGradients);
-    TouchedRows.requireGrouped(require, touched, "values", values);
-    touched.requireAccesses(require, "weights", weights);
-  }
-
-  private static INDArray requireRows(
-      Require require, INDArray values, INDArray rows, INDArray rowGradients) {
-    require.shape("rows", rows, ROWS, ANY);
-    INDArray longRows = Dense.in(require.longs("rows", rows));
-    require.shape("rowGradients", rowGradients, ROW_GRADIENTS, rows.size(0), values.size(1));
-    require.type("rowGradients", rowGradients, values.dataType());
-    require.ascending("rows", longRows, values.size(0));
-    return longRows;
-  }
-
-  private static void requireApart(Require require, String[] names, INDArray... arrays) {
-    for (int i = 0; i < arrays.length; i++) {
-      for (int j = i + 1; j < arrays.length; j++) {
-        require.apart(names[i], arrays[i], names[j], arrays[j]);
-      }
-    }
+    return Table.adviseHugePages(table);
   }
 }

@@ -4,43 +4,39 @@ import java.lang.ref.Reference;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
-/**
- * The kernels of kernels.h through JNI. Each native method takes the arguments of the C function in
- * its order (addresses and sizes as long, without the last argument {@code where}) and returns 0,
- * or {@code (where << 8) | status}.
- */
+/** The kernels of libdl4jmemory.so: arrays become addresses and sizes. */
 final class NativeKernels implements Kernels {
   @Override
   public long productKeyTopK(INDArray query, INDArray subKeys, INDArray scores, INDArray slots) {
-    long q = at(query);
-    long keys = at(subKeys);
-    long batch = query.size(0);
-    long heads = query.size(1);
-    long n = subKeys.size(2);
-    long keySize = query.size(2);
-    long topK = scores.size(2);
-    long out = at(scores);
-    long outSlots = at(slots);
-    int threads = Parallel.threads();
     long status =
-        isFloat(query)
-            ? productKeyTopkF32(q, keys, batch, heads, n, keySize, topK, out, outSlots, threads)
-            : productKeyTopkF64(q, keys, batch, heads, n, keySize, topK, out, outSlots, threads);
+        NativeFunctions.productKeyTopk(
+            isDouble(query),
+            at(query),
+            at(subKeys),
+            query.size(0),
+            query.size(1),
+            subKeys.size(2),
+            query.size(2),
+            scores.size(2),
+            at(scores),
+            at(slots),
+            Parallel.threads());
     keep(query, subKeys, scores, slots);
     return status;
   }
 
   @Override
   public long select(INDArray halfScores, INDArray scores, INDArray slots) {
-    long half = at(halfScores);
-    long queries = halfScores.size(0);
-    long n = halfScores.size(2);
-    long topK = scores.size(1);
-    int threads = Parallel.threads();
     long status =
-        isFloat(halfScores)
-            ? productKeySelectF32(half, queries, n, topK, at(scores), at(slots), threads)
-            : productKeySelectF64(half, queries, n, topK, at(scores), at(slots), threads);
+        NativeFunctions.productKeySelect(
+            isDouble(halfScores),
+            at(halfScores),
+            halfScores.size(0),
+            halfScores.size(2),
+            scores.size(1),
+            at(scores),
+            at(slots),
+            Parallel.threads());
     keep(halfScores, scores, slots);
     return status;
   }
@@ -53,41 +49,39 @@ final class NativeKernels implements Kernels {
       INDArray scoreGradients,
       INDArray queryGradients,
       INDArray subKeyGradients) {
-    long q = at(query);
-    long keys = at(subKeys);
-    long s = at(slots);
-    long g = at(scoreGradients);
-    long batch = query.size(0);
-    long heads = query.size(1);
-    long n = subKeys.size(2);
-    long keySize = query.size(2);
-    long topK = slots.size(2);
-    long dq = at(queryGradients);
-    long dk = at(subKeyGradients);
-    int threads = Parallel.threads();
     long status =
-        isFloat(query)
-            ? productKeyTopkBpF32(q, keys, s, g, batch, heads, n, keySize, topK, dq, dk, threads)
-            : productKeyTopkBpF64(q, keys, s, g, batch, heads, n, keySize, topK, dq, dk, threads);
+        NativeFunctions.productKeyTopkBp(
+            isDouble(query),
+            at(query),
+            at(subKeys),
+            at(slots),
+            at(scoreGradients),
+            query.size(0),
+            query.size(1),
+            subKeys.size(2),
+            query.size(2),
+            slots.size(2),
+            at(queryGradients),
+            at(subKeyGradients),
+            Parallel.threads());
     keep(query, subKeys, slots, scoreGradients, queryGradients, subKeyGradients);
     return status;
   }
 
   @Override
   public long weightedBag(INDArray values, INDArray slots, INDArray weights, INDArray out) {
-    long v = at(values);
-    long s = at(slots);
-    long w = at(weights);
-    long bags = slots.size(0);
-    long bagSize = slots.size(1);
-    long slotCount = values.size(0);
-    long valueSize = values.size(1);
-    long o = at(out);
-    int threads = Parallel.threads();
     long status =
-        isFloat(values)
-            ? weightedBagF32(v, s, w, bags, bagSize, slotCount, valueSize, o, threads)
-            : weightedBagF64(v, s, w, bags, bagSize, slotCount, valueSize, o, threads);
+        NativeFunctions.weightedBag(
+            isDouble(values),
+            at(values),
+            at(slots),
+            at(weights),
+            slots.size(0),
+            slots.size(1),
+            values.size(0),
+            values.size(1),
+            at(out),
+            Parallel.threads());
     keep(values, slots, weights, out);
     return status;
   }
@@ -101,26 +95,25 @@ final class NativeKernels implements Kernels {
       INDArray rowGradients,
       boolean byRow,
       INDArray weightGradients) {
-    long v = at(values);
-    long w = at(weights);
-    long g = at(outGradients);
-    long bagSize = weights.size(1);
-    long valueSize = values.size(1);
     INDArray order = accesses.order();
     INDArray rows = accesses.rows();
     INDArray starts = accesses.starts();
-    long o = at(order);
-    long r = at(rows);
-    long s = at(starts);
-    long rowCount = rows.length();
-    long dv = rowGradients == null ? 0 : at(rowGradients);
-    int by = byRow ? 1 : 0;
-    long dw = weightGradients == null ? 0 : at(weightGradients);
-    int threads = Parallel.threads();
     long status =
-        isFloat(values)
-            ? weightedBagBpF32(v, w, g, bagSize, valueSize, o, r, s, rowCount, dv, by, dw, threads)
-            : weightedBagBpF64(v, w, g, bagSize, valueSize, o, r, s, rowCount, dv, by, dw, threads);
+        NativeFunctions.weightedBagBp(
+            isDouble(values),
+            at(values),
+            at(weights),
+            at(outGradients),
+            weights.size(1),
+            values.size(1),
+            at(order),
+            at(rows),
+            at(starts),
+            rows.length(),
+            atOrNull(rowGradients),
+            flag(byRow),
+            atOrNull(weightGradients),
+            Parallel.threads());
     keep(values, weights, outGradients, order, rows, starts, rowGradients, weightGradients);
     return status;
   }
@@ -134,25 +127,24 @@ final class NativeKernels implements Kernels {
       INDArray v,
       INDArray target,
       AdamStep step) {
-    long r = at(rows);
-    long count = rows.length();
-    long size = gradients.size(1);
-    long g = at(gradients);
-    int by = byRow ? 1 : 0;
-    int subtract = target == null ? 0 : 1;
-    long t = target == null ? 0 : at(target);
-    double u = step.stepSize();
-    double b1 = step.beta1();
-    double b2 = step.beta2();
-    double e = step.epsilon();
-    double scale = step.gradientScale();
-    int threads = Parallel.threads();
-    long pm = at(m);
-    long pv = at(v);
     long status =
-        isFloat(gradients)
-            ? rowAdamF32(r, count, size, g, by, pm, pv, t, subtract, u, b1, b2, e, scale, threads)
-            : rowAdamF64(r, count, size, g, by, pm, pv, t, subtract, u, b1, b2, e, scale, threads);
+        NativeFunctions.rowAdam(
+            isDouble(gradients),
+            at(rows),
+            rows.length(),
+            gradients.size(1),
+            at(gradients),
+            flag(byRow),
+            at(m),
+            at(v),
+            atOrNull(target),
+            flag(target != null),
+            step.stepSize(),
+            step.beta1(),
+            step.beta2(),
+            step.epsilon(),
+            step.gradientScale(),
+            Parallel.threads());
     keep(rows, gradients, m, v, target);
     return status;
   }
@@ -160,18 +152,18 @@ final class NativeKernels implements Kernels {
   @Override
   public long rowSgd(
       INDArray rows, INDArray gradients, boolean byRow, INDArray target, double stepSize) {
-    long r = at(rows);
-    long count = rows.length();
-    long size = gradients.size(1);
-    long g = at(gradients);
-    int by = byRow ? 1 : 0;
-    int subtract = target == null ? 0 : 1;
-    long t = target == null ? 0 : at(target);
-    int threads = Parallel.threads();
     long status =
-        isFloat(gradients)
-            ? rowSgdF32(r, count, size, g, by, t, subtract, stepSize, threads)
-            : rowSgdF64(r, count, size, g, by, t, subtract, stepSize, threads);
+        NativeFunctions.rowSgd(
+            isDouble(gradients),
+            at(rows),
+            rows.length(),
+            gradients.size(1),
+            at(gradients),
+            flag(byRow),
+            atOrNull(target),
+            flag(target != null),
+            stepSize,
+            Parallel.threads());
     keep(rows, gradients, target);
     return status;
   }
@@ -185,32 +177,29 @@ final class NativeKernels implements Kernels {
       INDArray outGradients,
       Accesses accesses,
       AdamStep step) {
-    long table = at(values);
-    long pm = at(m);
-    long pv = at(v);
-    long w = at(weights);
-    long g = at(outGradients);
-    long bag = weights.size(1);
-    long size = values.size(1);
     INDArray order = accesses.order();
     INDArray rows = accesses.rows();
     INDArray starts = accesses.starts();
-    long o = at(order);
-    long r = at(rows);
-    long s = at(starts);
-    long count = rows.length();
-    double u = step.stepSize();
-    double b1 = step.beta1();
-    double b2 = step.beta2();
-    double e = step.epsilon();
-    double scale = step.gradientScale();
-    int threads = Parallel.threads();
     long status =
-        isFloat(values)
-            ? bagAdamF32(
-                table, pm, pv, w, g, bag, size, o, r, s, count, u, b1, b2, e, scale, threads)
-            : bagAdamF64(
-                table, pm, pv, w, g, bag, size, o, r, s, count, u, b1, b2, e, scale, threads);
+        NativeFunctions.bagAdam(
+            isDouble(values),
+            at(values),
+            at(m),
+            at(v),
+            at(weights),
+            at(outGradients),
+            weights.size(1),
+            values.size(1),
+            at(order),
+            at(rows),
+            at(starts),
+            rows.length(),
+            step.stepSize(),
+            step.beta1(),
+            step.beta2(),
+            step.epsilon(),
+            step.gradientScale(),
+            Parallel.threads());
     keep(values, m, v, weights, outGradients, order, rows, starts);
     return status;
   }
@@ -222,23 +211,23 @@ final class NativeKernels implements Kernels {
       INDArray outGradients,
       Accesses accesses,
       double stepSize) {
-    long table = at(values);
-    long w = at(weights);
-    long g = at(outGradients);
-    long bag = weights.size(1);
-    long size = values.size(1);
     INDArray order = accesses.order();
     INDArray rows = accesses.rows();
     INDArray starts = accesses.starts();
-    long o = at(order);
-    long r = at(rows);
-    long s = at(starts);
-    long count = rows.length();
-    int threads = Parallel.threads();
     long status =
-        isFloat(values)
-            ? bagSgdF32(table, w, g, bag, size, o, r, s, count, stepSize, threads)
-            : bagSgdF64(table, w, g, bag, size, o, r, s, count, stepSize, threads);
+        NativeFunctions.bagSgd(
+            isDouble(values),
+            at(values),
+            at(weights),
+            at(outGradients),
+            weights.size(1),
+            values.size(1),
+            at(order),
+            at(rows),
+            at(starts),
+            rows.length(),
+            stepSize,
+            Parallel.threads());
     keep(values, weights, outGradients, order, rows, starts);
     return status;
   }
@@ -251,7 +240,7 @@ final class NativeKernels implements Kernels {
     INDArray scratch = accesses.scratch();
     INDArray rowCount = accesses.rowCount();
     long status =
-        groupByRow(
+        NativeFunctions.groupByRow(
             at(slots),
             slots.length(),
             slotCount,
@@ -268,275 +257,37 @@ final class NativeKernels implements Kernels {
   @Override
   public long zeroRows(INDArray table, INDArray rows) {
     long rowBytes = table.size(1) * table.dataType().width();
-    long status = zeroRows(at(table), at(rows), rows.length(), rowBytes, Parallel.threads());
+    long status =
+        NativeFunctions.zeroRows(at(table), at(rows), rows.length(), rowBytes, Parallel.threads());
     keep(table, rows);
     return status;
   }
 
   @Override
   public long adviseHugePages(INDArray table) {
-    long bytes = adviseHugePages(at(table), Dense.bytes(table));
+    long bytes = NativeFunctions.adviseHugePages(at(table), Dense.bytes(table));
     keep(table);
     return bytes;
   }
 
-  private static boolean isFloat(INDArray array) {
-    return array.dataType() == DataType.FLOAT;
+  private static boolean isDouble(INDArray array) {
+    return array.dataType() == DataType.DOUBLE;
   }
 
   private static long at(INDArray array) {
     return Dense.address(array);
   }
 
+  private static long atOrNull(INDArray array) {
+    return array == null ? 0 : at(array);
+  }
+
+  private static int flag(boolean value) {
+    return value ? 1 : 0;
+  }
+
   /** The arrays must not be collected while native code uses their memory. */
   private static void keep(INDArray... arrays) {
     Reference.reachabilityFence(arrays);
   }
-
-  static native long productKeyTopkF32(
-      long query,
-      long subKeys,
-      long batch,
-      long heads,
-      long n,
-      long keySize,
-      long topK,
-      long scores,
-      long slots,
-      int threads);
-
-  static native long productKeyTopkF64(
-      long query,
-      long subKeys,
-      long batch,
-      long heads,
-      long n,
-      long keySize,
-      long topK,
-      long scores,
-      long slots,
-      int threads);
-
-  static native long productKeySelectF32(
-      long halfScores, long queries, long n, long topK, long scores, long slots, int threads);
-
-  static native long productKeySelectF64(
-      long halfScores, long queries, long n, long topK, long scores, long slots, int threads);
-
-  static native long productKeyTopkBpF32(
-      long query,
-      long subKeys,
-      long slots,
-      long scoreGradients,
-      long batch,
-      long heads,
-      long n,
-      long keySize,
-      long topK,
-      long queryGradients,
-      long subKeyGradients,
-      int threads);
-
-  static native long productKeyTopkBpF64(
-      long query,
-      long subKeys,
-      long slots,
-      long scoreGradients,
-      long batch,
-      long heads,
-      long n,
-      long keySize,
-      long topK,
-      long queryGradients,
-      long subKeyGradients,
-      int threads);
-
-  static native long weightedBagF32(
-      long values,
-      long slots,
-      long weights,
-      long bags,
-      long bagSize,
-      long slotCount,
-      long valueSize,
-      long out,
-      int threads);
-
-  static native long weightedBagF64(
-      long values,
-      long slots,
-      long weights,
-      long bags,
-      long bagSize,
-      long slotCount,
-      long valueSize,
-      long out,
-      int threads);
-
-  static native long weightedBagBpF32(
-      long values,
-      long weights,
-      long outGradients,
-      long bagSize,
-      long valueSize,
-      long order,
-      long rows,
-      long starts,
-      long rowCount,
-      long rowGradients,
-      int byRow,
-      long weightGradients,
-      int threads);
-
-  static native long weightedBagBpF64(
-      long values,
-      long weights,
-      long outGradients,
-      long bagSize,
-      long valueSize,
-      long order,
-      long rows,
-      long starts,
-      long rowCount,
-      long rowGradients,
-      int byRow,
-      long weightGradients,
-      int threads);
-
-  static native long rowAdamF32(
-      long rows,
-      long rowCount,
-      long valueSize,
-      long gradients,
-      int byRow,
-      long m,
-      long v,
-      long target,
-      int subtract,
-      double stepSize,
-      double beta1,
-      double beta2,
-      double epsilon,
-      double gradientScale,
-      int threads);
-
-  static native long rowAdamF64(
-      long rows,
-      long rowCount,
-      long valueSize,
-      long gradients,
-      int byRow,
-      long m,
-      long v,
-      long target,
-      int subtract,
-      double stepSize,
-      double beta1,
-      double beta2,
-      double epsilon,
-      double gradientScale,
-      int threads);
-
-  static native long rowSgdF32(
-      long rows,
-      long rowCount,
-      long valueSize,
-      long gradients,
-      int byRow,
-      long target,
-      int subtract,
-      double stepSize,
-      int threads);
-
-  static native long rowSgdF64(
-      long rows,
-      long rowCount,
-      long valueSize,
-      long gradients,
-      int byRow,
-      long target,
-      int subtract,
-      double stepSize,
-      int threads);
-
-  static native long bagAdamF32(
-      long values,
-      long m,
-      long v,
-      long weights,
-      long outGradients,
-      long bagSize,
-      long valueSize,
-      long order,
-      long rows,
-      long starts,
-      long rowCount,
-      double stepSize,
-      double beta1,
-      double beta2,
-      double epsilon,
-      double gradientScale,
-      int threads);
-
-  static native long bagAdamF64(
-      long values,
-      long m,
-      long v,
-      long weights,
-      long outGradients,
-      long bagSize,
-      long valueSize,
-      long order,
-      long rows,
-      long starts,
-      long rowCount,
-      double stepSize,
-      double beta1,
-      double beta2,
-      double epsilon,
-      double gradientScale,
-      int threads);
-
-  static native long bagSgdF32(
-      long values,
-      long weights,
-      long outGradients,
-      long bagSize,
-      long valueSize,
-      long order,
-      long rows,
-      long starts,
-      long rowCount,
-      double stepSize,
-      int threads);
-
-  static native long bagSgdF64(
-      long values,
-      long weights,
-      long outGradients,
-      long bagSize,
-      long valueSize,
-      long order,
-      long rows,
-      long starts,
-      long rowCount,
-      double stepSize,
-      int threads);
-
-  static native long groupByRow(
-      long slots,
-      long accesses,
-      long slotCount,
-      long order,
-      long rows,
-      long starts,
-      long scratch,
-      long rowCount,
-      int threads);
-
-  static native long zeroRows(long table, long rows, long rowCount, long rowBytes, int threads);
-
-  static native long adviseHugePages(long address, long bytes);
-
-  static native String instructionSet();
 }

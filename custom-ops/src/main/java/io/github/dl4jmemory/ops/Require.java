@@ -1,6 +1,7 @@
 package io.github.dl4jmemory.ops;
 
 import java.util.Arrays;
+import java.util.List;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -169,6 +170,15 @@ final class Require {
           "memory shared with " + otherName,
           written,
           "pass a separate array");
+    }
+  }
+
+  /** No two of the arrays share memory. */
+  void apart(List<String> names, INDArray... arrays) {
+    for (int i = 0; i < arrays.length; i++) {
+      for (int j = i + 1; j < arrays.length; j++) {
+        apart(names.get(i), arrays[i], names.get(j), arrays[j]);
+      }
     }
   }
 

@@ -1,0 +1,159 @@
+package io.github.dl4jmemory.ops;
+
+/**
+ * The functions of kernels.h through JNI. Each takes the arguments of the C function in its order
+ * (addresses and sizes as long, without the last argument {@code where}), after the dtype where
+ * there are two, and returns 0, or {@code (where << 8) | status}.
+ */
+final class NativeFunctions {
+  private NativeFunctions() {}
+
+  static native long productKeyTopk(
+      boolean isDouble,
+      long query,
+      long subKeys,
+      long batch,
+      long heads,
+      long n,
+      long keySize,
+      long topK,
+      long scores,
+      long slots,
+      int threads);
+
+  static native long productKeySelect(
+      boolean isDouble,
+      long halfScores,
+      long queries,
+      long n,
+      long topK,
+      long scores,
+      long slots,
+      int threads);
+
+  static native long productKeyTopkBp(
+      boolean isDouble,
+      long query,
+      long subKeys,
+      long slots,
+      long scoreGradients,
+      long batch,
+      long heads,
+      long n,
+      long keySize,
+      long topK,
+      long queryGradients,
+      long subKeyGradients,
+      int threads);
+
+  static native long weightedBag(
+      boolean isDouble,
+      long values,
+      long slots,
+      long weights,
+      long bags,
+      long bagSize,
+      long slotCount,
+      long valueSize,
+      long out,
+      int threads);
+
+  static native long weightedBagBp(
+      boolean isDouble,
+      long values,
+      long weights,
+      long outGradients,
+      long bagSize,
+      long valueSize,
+      long order,
+      long rows,
+      long starts,
+      long rowCount,
+      long rowGradients,
+      int byRow,
+      long weightGradients,
+      int threads);
+
+  static native long rowAdam(
+      boolean isDouble,
+      long rows,
+      long rowCount,
+      long valueSize,
+      long gradients,
+      int byRow,
+      long m,
+      long v,
+      long target,
+      int subtract,
+      double stepSize,
+      double beta1,
+      double beta2,
+      double epsilon,
+      double gradientScale,
+      int threads);
+
+  static native long rowSgd(
+      boolean isDouble,
+      long rows,
+      long rowCount,
+      long valueSize,
+      long gradients,
+      int byRow,
+      long target,
+      int subtract,
+      double stepSize,
+      int threads);
+
+  static native long bagAdam(
+      boolean isDouble,
+      long values,
+      long m,
+      long v,
+      long weights,
+      long outGradients,
+      long bagSize,
+      long valueSize,
+      long order,
+      long rows,
+      long starts,
+      long rowCount,
+      double stepSize,
+      double beta1,
+      double beta2,
+      double epsilon,
+      double gradientScale,
+      int threads);
+
+  static native long bagSgd(
+      boolean isDouble,
+      long values,
+      long weights,
+      long outGradients,
+      long bagSize,
+      long valueSize,
+      long order,
+      long rows,
+      long starts,
+      long rowCount,
+      double stepSize,
+      int threads);
+
+  /** {@code rowCount} is where the number of distinct rows is stored, as one long. */
+  static native long groupByRow(
+      long slots,
+      long accesses,
+      long slotCount,
+      long order,
+      long rows,
+      long starts,
+      long scratch,
+      long rowCount,
+      int threads);
+
+  static native long zeroRows(long table, long rows, long rowCount, long rowBytes, int threads);
+
+  /** Returns the bytes now advised. */
+  static native long adviseHugePages(long address, long bytes);
+
+  static native String instructionSet();
+}

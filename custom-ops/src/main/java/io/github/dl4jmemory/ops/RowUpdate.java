@@ -1,0 +1,124 @@
+package io.github.dl4jmemory.ops;
+
+import static io.github.dl4jmemory.ops.Require.ANY;
+
+import java.util.List;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/** Checks the arguments of rowAdam, rowSgd and zeroRows, and calls the kernels. */
+final class RowUpdate {
+  private static final String ROWS = "[rows]";
+  private static final String ROW_GRADIENTS = "[rows, valueSize]";
+
+  private RowUpdate() {}
+
+  static void adam(
+      INDArray values,
+      INDArray m,
+      INDArray v,
+      INDArray rows,
+      INDArray rowGradients,
+      AdamStep step) {
+    Require require = Require.op("rowAdam");
+    AdamTable.require(require, "values", values, m, v);
+    INDArray longRows = requireRows(require, values, rows, rowGradients);
+    require.present("step", step);
+    if (!rows.isEmpty()) {
+      runAdam(require, AdamTable.of(values, m, v), longRows, Dense.in(rowGradients), step);
+    }
+  }
+
+  private static void runAdam(
+      Require require, AdamTable adam, INDArray rows, INDArray gradients, AdamStep step) {
+    INDArray values = adam.table().array();
+    INDArray m = adam.m().array();
+    INDArray v = adam.v().array();
+    require.apart(
+        List.of("values", "m", "v", "rowGradients", "rows"), values, m, v, gradients, rows);
+    long status = KernelChoice.kernels().rowAdam(rows, gradients, false, m, v, values, step);
+    require.ok(status, "rows", rows, values.size(0));
+    adam.publish();
+  }
+
+  static void adam(
+      TouchedRows touched, INDArray gradientsInUpdatesOut, INDArray m, INDArray v, AdamStep step) {
+    Require require = Require.op("rowAdam");
+    AdamTable.require(require, "gradientsInUpdatesOut", gradientsInUpdatesOut, m, v);
+    TouchedRows.requireGrouped(require, touched, "gradientsInUpdatesOut", gradientsInUpdatesOut);
+    require.present("step", step);
+    if (touched.count() > 0) {
+      runAdam(require, AdamTable.of(gradientsInUpdatesOut, m, v), touched, step);
+    }
+  }
+
+  private static void runAdam(Require require, AdamTable adam, TouchedRows touched, AdamStep step) {
+    INDArray updates = adam.table().array();
+    INDArray m = adam.m().array();
+    INDArray v = adam.v().array();
+    require.apart(List.of("gradientsInUpdatesOut", "m", "v"), updates, m, v);
+    long status = KernelChoice.kernels().rowAdam(touched.rows(), updates, true, m, v, null, step);
+    require.ok(status, "touched", touched.rows(), m.size(0));
+    adam.publish();
+  }
+
+  static void sgd(INDArray values, INDArray rows, INDArray rowGradients, double learningRate) {
+    Require require = Require.op("rowSgd");
+    Table.require(require, "values", values);
+    INDArray longRows = requireRows(require, values, rows, rowGradients);
+    require.finite("learningRate", learningRate);
+    if (rows.isEmpty()) {
+      return;
+    }
+    Dense table = Dense.inOut(values);
+    INDArray gradients = Dense.in(rowGradients);
+    require.apart(List.of("values", "rowGradients", "rows"), table.array(), gradients, longRows);
+    long status =
+        KernelChoice.kernels().rowSgd(longRows, gradients, false, table.array(), learningRate);
+    require.ok(status, "rows", longRows, values.size(0));
+    table.publish();
+  }
+
+  static void sgd(
+      TouchedRows touched,
+      INDArray gradientsInUpdatesOut,
+      double learningRate,
+      double gradientScale) {
+    Require require = Require.op("rowSgd");
+    Table.require(require, "gradientsInUpdatesOut", gradientsInUpdatesOut);
+    TouchedRows.requireGrouped(require, touched, "gradientsInUpdatesOut", gradientsInUpdatesOut);
+    require.finite("learningRate", learningRate);
+    require.finite("gradientScale", gradientScale);
+    if (touched.count() == 0) {
+      return;
+    }
+    Dense updates = Dense.inOut(gradientsInUpdatesOut);
+    long status =
+        KernelChoice.kernels()
+            .rowSgd(touched.rows(), updates.array(), true, null, learningRate * gradientScale);
+    require.ok(status, "touched", touched.rows(), updates.array().size(0));
+    updates.publish();
+  }
+
+  static void zero(TouchedRows touched, INDArray table) {
+    Require require = Require.op("zeroRows");
+    Table.require(require, "table", table);
+    TouchedRows.requireGrouped(require, touched, "table", table);
+    if (touched.count() == 0) {
+      return;
+    }
+    Dense dense = Dense.inOut(table);
+    KernelChoice.kernels().zeroRows(dense.array(), touched.rows());
+    dense.publish();
+  }
+
+  /** The rows as LONG, contiguous. */
+  private static INDArray requireRows(
+      Require require, INDArray values, INDArray rows, INDArray rowGradients) {
+    require.shape("rows", rows, ROWS, ANY);
+    INDArray longRows = Dense.in(require.longs("rows", rows));
+    require.shape("rowGradients", rowGradients, ROW_GRADIENTS, rows.size(0), values.size(1));
+    require.type("rowGradients", rowGradients, values.dataType());
+    require.ascending("rows", longRows, values.size(0));
+    return longRows;
+  }
+}

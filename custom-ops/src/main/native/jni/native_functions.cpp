@@ -1,0 +1,130 @@
+// The Java door: static native methods of io.github.dl4jmemory.ops.NativeFunctions.
+//
+// Every method takes the arguments of its C function in the order of kernels.h, without `where`: addresses and sizes as long,
+// int32_t as int, double as double. Where there is a function of each dtype, isDouble comes first and chooses.
+// It returns 0, or (where << 8) | status. Addresses are off-heap, and validated in Java.
+#include <jni.h>
+
+#include "../kernels.h"
+
+#define DM_METHOD(TYPE, NAME) extern "C" JNIEXPORT TYPE JNICALL Java_io_github_dl4jmemory_ops_NativeFunctions_##NAME
+
+// Calls the function of the dtype: DM_CALL(dm_row_sgd, ...) is dm_row_sgd_f64(...) or dm_row_sgd_f32(...).
+#define DM_CALL(FUNCTION, ...) (isDouble ? FUNCTION##_f64(__VA_ARGS__) : FUNCTION##_f32(__VA_ARGS__))
+
+namespace {
+
+// An address from Java, as the pointer that the function wants.
+struct at {
+  jlong address;
+
+  explicit at(jlong given) : address(given) {}
+
+  template <class T>
+  operator T *() const {
+    return reinterpret_cast<T *>(address);
+  }
+};
+
+// `where` by reference: it is read after the kernel, whose call is the other argument, has written it.
+jlong result(int32_t status, const int64_t &where) { return status == DM_OK ? 0 : jlong(uint64_t(where) << 8 | uint64_t(status)); }
+
+}  // namespace
+
+DM_METHOD(jlong, productKeyTopk)
+(JNIEnv *, jclass, jboolean isDouble, jlong query, jlong subKeys, jlong batch, jlong heads, jlong n, jlong keySize, jlong topK,
+ jlong scores, jlong slots, jint threads) {
+  int64_t where = 0;
+  return result(DM_CALL(dm_product_key_topk, at(query), at(subKeys), batch, heads, n, keySize, topK, at(scores), at(slots),
+                        threads, &where),
+                where);
+}
+
+DM_METHOD(jlong, productKeySelect)
+(JNIEnv *, jclass, jboolean isDouble, jlong halfScores, jlong queries, jlong n, jlong topK, jlong scores, jlong slots,
+ jint threads) {
+  int64_t where = 0;
+  return result(DM_CALL(dm_product_key_select, at(halfScores), queries, n, topK, at(scores), at(slots), threads, &where), where);
+}
+
+DM_METHOD(jlong, productKeyTopkBp)
+(JNIEnv *, jclass, jboolean isDouble, jlong query, jlong subKeys, jlong slots, jlong scoreGradients, jlong batch, jlong heads,
+ jlong n, jlong keySize, jlong topK, jlong queryGradients, jlong subKeyGradients, jint threads) {
+  int64_t where = 0;
+  return result(DM_CALL(dm_product_key_topk_bp, at(query), at(subKeys), at(slots), at(scoreGradients), batch, heads, n, keySize,
+                        topK, at(queryGradients), at(subKeyGradients), threads, &where),
+                where);
+}
+
+DM_METHOD(jlong, weightedBag)
+(JNIEnv *, jclass, jboolean isDouble, jlong values, jlong slots, jlong weights, jlong bags, jlong bagSize, jlong slotCount,
+ jlong valueSize, jlong out, jint threads) {
+  int64_t where = 0;
+  return result(DM_CALL(dm_weighted_bag, at(values), at(slots), at(weights), bags, bagSize, slotCount, valueSize, at(out),
+                        threads, &where),
+                where);
+}
+
+DM_METHOD(jlong, weightedBagBp)
+(JNIEnv *, jclass, jboolean isDouble, jlong values, jlong weights, jlong outGradients, jlong bagSize, jlong valueSize,
+ jlong order, jlong rows, jlong starts, jlong rowCount, jlong rowGradients, jint byRow, jlong weightGradients, jint threads) {
+  return result(DM_CALL(dm_weighted_bag_bp, at(values), at(weights), at(outGradients), bagSize, valueSize, at(order), at(rows),
+                        at(starts), rowCount, at(rowGradients), byRow, at(weightGradients), threads),
+                0);
+}
+
+DM_METHOD(jlong, rowAdam)
+(JNIEnv *, jclass, jboolean isDouble, jlong rows, jlong rowCount, jlong valueSize, jlong gradients, jint byRow, jlong m, jlong v,
+ jlong target, jint subtract, jdouble stepSize, jdouble beta1, jdouble beta2, jdouble epsilon, jdouble gradientScale,
+ jint threads) {
+  return result(DM_CALL(dm_row_adam, at(rows), rowCount, valueSize, at(gradients), byRow, at(m), at(v), at(target), subtract,
+                        stepSize, beta1, beta2, epsilon, gradientScale, threads),
+                0);
+}
+
+DM_METHOD(jlong, rowSgd)
+(JNIEnv *, jclass, jboolean isDouble, jlong rows, jlong rowCount, jlong valueSize, jlong gradients, jint byRow, jlong target,
+ jint subtract, jdouble stepSize, jint threads) {
+  return result(DM_CALL(dm_row_sgd, at(rows), rowCount, valueSize, at(gradients), byRow, at(target), subtract, stepSize, threads),
+                0);
+}
+
+DM_METHOD(jlong, bagAdam)
+(JNIEnv *, jclass, jboolean isDouble, jlong values, jlong m, jlong v, jlong weights, jlong outGradients, jlong bagSize,
+ jlong valueSize, jlong order, jlong rows, jlong starts, jlong rowCount, jdouble stepSize, jdouble beta1, jdouble beta2,
+ jdouble epsilon, jdouble gradientScale, jint threads) {
+  return result(DM_CALL(dm_bag_adam, at(values), at(m), at(v), at(weights), at(outGradients), bagSize, valueSize, at(order),
+                        at(rows), at(starts), rowCount, stepSize, beta1, beta2, epsilon, gradientScale, threads),
+                0);
+}
+
+DM_METHOD(jlong, bagSgd)
+(JNIEnv *, jclass, jboolean isDouble, jlong values, jlong weights, jlong outGradients, jlong bagSize, jlong valueSize,
+ jlong order, jlong rows, jlong starts, jlong rowCount, jdouble stepSize, jint threads) {
+  return result(DM_CALL(dm_bag_sgd, at(values), at(weights), at(outGradients), bagSize, valueSize, at(order), at(rows),
+                        at(starts), rowCount, stepSize, threads),
+                0);
+}
+
+// rowCountAddress: where the number of distinct rows is stored, as one long.
+DM_METHOD(jlong, groupByRow)
+(JNIEnv *, jclass, jlong slots, jlong accesses, jlong slotCount, jlong order, jlong rows, jlong starts, jlong scratch,
+ jlong rowCountAddress, jint threads) {
+  int64_t where = 0;
+  return result(dm_group_by_row(at(slots), accesses, slotCount, at(order), at(rows), at(starts), at(scratch),
+                                at(rowCountAddress), threads, &where),
+                where);
+}
+
+DM_METHOD(jlong, zeroRows)
+(JNIEnv *, jclass, jlong table, jlong rows, jlong rowCount, jlong rowBytes, jint threads) {
+  dm_zero_rows(at(table), at(rows), rowCount, rowBytes, threads);
+  return 0;
+}
+
+// Returns the bytes now advised.
+DM_METHOD(jlong, adviseHugePages)(JNIEnv *, jclass, jlong address, jlong bytes) {
+  return dm_advise_huge_pages(at(address), bytes);
+}
+
+DM_METHOD(jstring, instructionSet)(JNIEnv *env, jclass) { return env->NewStringUTF(dm_instruction_set()); }
