@@ -3,6 +3,7 @@ package io.github.dl4jmemory.zoo;
 import java.io.PrintStream;
 import java.time.Duration;
 import java.util.Locale;
+import java.util.function.Consumer;
 import me.tongfei.progressbar.DelegatingProgressBarConsumer;
 import me.tongfei.progressbar.InteractiveConsoleProgressBarConsumer;
 import me.tongfei.progressbar.ProgressBar;
@@ -53,8 +54,21 @@ final class Display {
         .setConsumer(
             terminal
                 ? new InteractiveConsoleProgressBarConsumer(System.err)
-                : new DelegatingProgressBarConsumer(System.err::println, LINE_WIDTH))
+                : new DelegatingProgressBarConsumer(new Changes(), LINE_WIDTH))
         .build();
+  }
+
+  /** Prints the lines of one bar, which gives its last one twice. */
+  private static final class Changes implements Consumer<String> {
+    private String last;
+
+    @Override
+    public void accept(String line) {
+      if (!line.equals(last)) {
+        System.err.println(line);
+      }
+      last = line;
+    }
   }
 
   /** What is shown of one training. */

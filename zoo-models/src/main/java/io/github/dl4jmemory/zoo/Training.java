@@ -62,11 +62,7 @@ final class Training {
   }
 
   private String result(Finished finished) {
-    return String.format(
-        Locale.ROOT,
-        "%s %.4f, %.0f tokens/s",
-        data instanceof BiographyData ? "choosing recall" : "held-out loss",
-        Math.abs(finished.score()),
-        finished.report().tokensPerSecond());
+    String measure = data instanceof BiographyData ? "choosing recall" : "held-out loss";
+    return String.format(Locale.ROOT, "%s %.4f", measure, Math.abs(finished.score()));
   }
 }
