@@ -88,9 +88,10 @@ class MainJobTest {
     }
     assertFalse(go(parts, true, 2, inBoth(2)), "interrupted again");
     assertEquals(2, checkpoints(parts), "those of the first interruption are gone");
-    double wall = new RunFolder(parts).read().wallSeconds();
+    RunFolder files = new RunFolder(parts);
+    files.write(files.read().withWallSeconds(1000));
     assertTrue(go(parts, true, 2, () -> false));
-    assertTrue(new RunFolder(parts).read().wallSeconds() > wall, "the time of all parts");
+    assertTrue(files.read().wallSeconds() > 1000, "the time of all parts");
     assertSameResults(whole, parts);
   }
 
