@@ -2,13 +2,16 @@ package io.github.dl4jmemory.zoo;
 
 import io.github.dl4jmemory.zoo.Biographies.Fact;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
-/** One stated fact a row; every round states every fact once, in a random one of its phrasings. */
+/**
+ * One stated fact a row; every round states every fact once, in a random one of its phrasings.
+ * Every fact is asked: about every fourth person to choose the learning rate, about the others to
+ * report.
+ */
 final class BiographyData implements TrainingData {
   /** A question: the tokens of the prompt and of the true answer. */
   record Question(Fact fact, int[] prompt, int[] answer) {
@@ -17,13 +20,14 @@ final class BiographyData implements TrainingData {
     }
   }
 
+  private static final int FACTS = Biographies.Relation.values().length; // in a row for a person
+  private static final int CHOOSING = 4; // every so manieth person
+
   private final List<List<int[]>> stated; // by fact, by phrasing
   private final List<Question> questions;
   private final int batch;
   private final long seed;
   private final int context;
-  private List<Integer> order; // of the round below
-  private long round = -1;
 
   BiographyData(Biographies people, ByteLevelBpe tokens, int batch, long seed) {
     this.batch = batch;
@@ -35,7 +39,7 @@ final class BiographyData implements TrainingData {
             .toList();
     this.questions = questions(people, tokens, start, seed);
     this.context =
-        Stream.concat(stated.stream().flatMap(List::stream), heldOut().stream())
+        Stream.concat(stated.stream().flatMap(List::stream), questions.stream().map(Question::row))
                 .mapToInt(row -> row.length)
                 .max()
                 .orElseThrow()
@@ -64,8 +68,21 @@ final class BiographyData implements TrainingData {
     return IntStream.concat(IntStream.of(left), IntStream.of(right)).toArray();
   }
 
-  List<Question> questions() {
-    return questions;
+  /** The questions that choose the learning rate: all about every fourth person. */
+  List<Question> choosing() {
+    return questions(true);
+  }
+
+  /** The questions whose recall is reported: all about the other people. */
+  List<Question> reported() {
+    return questions(false);
+  }
+
+  private List<Question> questions(boolean choosing) {
+    return IntStream.range(0, questions.size())
+        .filter(i -> (i / FACTS % CHOOSING == 0) == choosing)
+        .mapToObj(questions::get)
+        .toList();
   }
 
   /** Steps after which every fact was stated so many times. */
@@ -74,30 +91,27 @@ final class BiographyData implements TrainingData {
   }
 
   @Override
-  public List<int[]> rows(long step) {
-    List<int[]> rows = new ArrayList<>();
-    for (long i = step * batch; i < (step + 1) * batch; i++) {
-      rows.add(row(i / stated.size(), (int) (i % stated.size())));
-    }
-    return rows;
+  public Batches batches() {
+    ShuffledRounds rounds = new ShuffledRounds(stated.size(), seed);
+    return step -> {
+      List<int[]> rows = new ArrayList<>();
+      for (long i = step * batch; i < (step + 1) * batch; i++) {
+        rows.add(row(rounds.round(i), rounds.item(i)));
+      }
+      return rows;
+    };
   }
 
-  private int[] row(long wantedRound, int place) {
-    if (round != wantedRound) {
-      order = new ArrayList<>(IntStream.range(0, stated.size()).boxed().toList());
-      Collections.shuffle(order, new Random(seed + 31 * wantedRound));
-      round = wantedRound;
-    }
-    int fact = order.get(place);
+  private int[] row(long round, int fact) {
     List<int[]> phrasings = stated.get(fact);
-    Random random = new Random(seed ^ (wantedRound * 1_000_003L + fact));
+    Random random = new Random(seed ^ (round * 1_000_003L + fact));
     random.nextInt(); // the first draw of neighbouring seeds is alike
     return phrasings.get(random.nextInt(phrasings.size()));
   }
 
   @Override
   public List<int[]> heldOut() {
-    return questions.stream().map(Question::row).toList();
+    return reported().stream().map(Question::row).toList();
   }
 
   @Override

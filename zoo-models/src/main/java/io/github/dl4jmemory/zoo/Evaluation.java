@@ -23,7 +23,7 @@ final class Evaluation {
     long tokens = 0;
     for (int from = 0; from < rows.size(); from += ROWS) {
       List<int[]> part = rows.subList(from, Math.min(rows.size(), from + ROWS));
-      long count = part.stream().mapToLong(row -> row.length - 1).sum();
+      long count = TrainingData.predicted(part);
       sum += network.score(TrainingData.batch(part, context), false) * count;
       tokens += count;
     }
@@ -57,7 +57,7 @@ final class Evaluation {
   private static Map<String, Double> shares(Map<Relation, int[]> counts) {
     Map<String, Double> shares = new LinkedHashMap<>();
     double right = counts.values().stream().mapToInt(c -> c[0]).sum();
-    shares.put("recall", right / counts.values().stream().mapToInt(c -> c[1]).sum());
+    shares.put(Assessment.RECALL, right / counts.values().stream().mapToInt(c -> c[1]).sum());
     counts.forEach(
         (relation, c) ->
             shares.put(

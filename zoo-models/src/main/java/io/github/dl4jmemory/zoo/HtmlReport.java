@@ -25,7 +25,8 @@ final class HtmlReport {
    *
    * @param title heading
    * @param facts lines on what was trained on, shown as a list
-   * @param models what was measured of each model, in columns
+   * @param models what was measured of the best training of each model, in columns
+   * @param all what was measured of every training of the grid, in rows
    * @param answers questions to the memory model with what it said; may be empty
    * @param png the curves, or null when this machine could not draw them
    */
@@ -33,6 +34,7 @@ final class HtmlReport {
       String title,
       List<String> facts,
       List<ModelReport> models,
+      List<ModelReport> all,
       List<Answer> answers,
       byte[] png) {
     StringJoiner page = new StringJoiner("\n", "", "\n");
@@ -41,6 +43,7 @@ final class HtmlReport {
     page.add("<h1>" + escape(title) + "</h1>").add("<ul>");
     facts.forEach(fact -> page.add("<li>" + escape(fact) + "</li>"));
     page.add("</ul>").add("<h2>Results</h2>").add(table(models));
+    page.add("<h2>All trainings</h2>").add(trainings(all));
     page.add("<h2>Training curves</h2>").add(image(png));
     if (!answers.isEmpty()) {
       page.add("<h2>Questions to the memory model</h2>").add(answerTable(answers));
@@ -53,7 +56,7 @@ final class HtmlReport {
     rows.add(row("", models, ModelReport::name));
     rows.add(row("multiply-adds per token", models, m -> String.valueOf(m.multiplyAddsPerToken())));
     rows.add(row("parameters", models, m -> String.valueOf(m.parameters())));
-    rows.add(row("learning rate", models, m -> number(m.learningRate())));
+    rows.add(row("learning rate", models, m -> Trial.rate(m.learningRate())));
     rows.add(
         row(
             "training tokens per second",
@@ -63,11 +66,7 @@ final class HtmlReport {
     Set<String> names = new LinkedHashSet<>();
     models.forEach(m -> names.addAll(m.scores().keySet()));
     for (String name : names) {
-      rows.add(
-          row(
-              name,
-              models,
-              m -> m.scores().containsKey(name) ? number(m.scores().get(name)) : "–"));
+      rows.add(row(name, models, m -> score(m, name)));
     }
     return html(rows);
   }
@@ -79,6 +78,33 @@ final class HtmlReport {
     List<String> row = new ArrayList<>(List.of(label));
     models.forEach(model -> row.add(cell.apply(model)));
     return row;
+  }
+
+  private static String trainings(List<ModelReport> all) {
+    boolean asked = all.stream().anyMatch(m -> m.scores().containsKey(Assessment.RECALL));
+    String result = asked ? Assessment.RECALL : Assessment.PER_TOKEN;
+    List<List<String>> rows = new ArrayList<>();
+    rows.add(
+        List.of(
+            "model",
+            "learning rate",
+            asked ? Assessment.CHOOSING_RECALL : "held-out loss, which chose the rate",
+            result,
+            "training tokens per second"));
+    for (ModelReport m : all) {
+      rows.add(
+          List.of(
+              m.name(),
+              Trial.rate(m.learningRate()),
+              asked ? score(m, Assessment.CHOOSING_RECALL) : number(m.validationLoss()),
+              score(m, result),
+              String.format(Locale.ROOT, "%.0f", m.tokensPerSecond())));
+    }
+    return html(rows);
+  }
+
+  private static String score(ModelReport model, String name) {
+    return model.scores().containsKey(name) ? number(model.scores().get(name)) : "–";
   }
 
   private static String answerTable(List<Answer> answers) {

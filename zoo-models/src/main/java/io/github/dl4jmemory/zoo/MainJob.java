@@ -1,13 +1,11 @@
 package io.github.dl4jmemory.zoo;
 
 import java.io.IOException;
-import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
-import org.deeplearning4j.nn.graph.ComputationGraph;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -29,7 +27,6 @@ import picocli.CommandLine.Option;
 public final class MainJob implements Callable<Integer> {
   private static final String FOLDER = "dl4j-memory-run";
   private static final int INTERRUPTED = 130;
-  private static final int CALIBRATION_STEPS = 12;
 
   private final CountDownLatch ended = new CountDownLatch(1);
   private volatile boolean stopped;
@@ -165,6 +162,7 @@ public final class MainJob implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
+    WallTime time = WallTime.start();
     check();
     folder = folder();
     RunFolder run = new RunFolder(folder);
@@ -176,28 +174,39 @@ public final class MainJob implements Callable<Integer> {
         "a folder without a run",
         folder,
         "add --resume, or give another --out");
-    PrintStream out = System.out;
     try (ByteLevelBpe tokenizer = tokenizer(run, settings)) {
       TrainingData data = data(settings, tokenizer);
-      RunFolder.State state =
-          resume
-              ? run.read()
-              : new RunFolder.State(
-                  settings.withSteps(steps(settings, data, tokenizer)), List.of(), null, null);
+      RunState state = resume ? run.read() : start(settings, data, tokenizer);
       run.write(state);
-      if (!new Run(run, state, data, tokenizer, () -> stopped, out, quiet).go()) {
-        out.println("Interrupted. Continue with: --resume --out " + folder);
+      Ledger ledger = new Ledger(run, state, time);
+      if (!new Run(run, ledger, data, tokenizer, workers(state.settings()), System.out, quiet)
+          .go(() -> stopped)) {
+        System.out.println("Interrupted. Continue with: --resume --out " + folder);
         return INTERRUPTED;
       }
     }
     return 0;
   }
 
+  private RunState start(Settings settings, TrainingData data, ByteLevelBpe tokenizer)
+      throws IOException {
+    int steps =
+        new Budget(tokens, minutes)
+            .steps(settings, data, tokenizer.vocabularySize(), workers(settings));
+    return RunState.start(settings.withSteps(steps));
+  }
+
+  /** Trainings at once: each takes one processor. */
+  private static int workers(Settings settings) {
+    int trainings = new Grid(settings.learningRates()).trials().size();
+    return Math.min(trainings, Runtime.getRuntime().availableProcessors());
+  }
+
   private void check() {
-    positive(people, "--people", 62_500);
-    positive(exposures, "--exposures", 1_000_000);
-    positive(batch, "--batch", 1 << 20);
-    positive(context, "--context", 1 << 20);
+    between(2, people, "--people", 62_500); // one to choose the rate by, one to report
+    between(1, exposures, "--exposures", 1_000_000);
+    between(1, batch, "--batch", 1 << 20);
+    between(1, context, "--context", 1 << 20);
     Require.that(
         tokens == null || minutes == null,
         "main job",
@@ -216,14 +225,21 @@ public final class MainJob implements Callable<Integer> {
         "numbers between 0 and 1",
         learningRates,
         "use 4e-3,8e-3");
+    Require.that(
+        learningRates.stream().distinct().count() == learningRates.size(),
+        "main job",
+        "--learning-rates",
+        "each rate once",
+        learningRates,
+        "name every rate once");
   }
 
-  private static void positive(int got, String parameter, int most) {
+  private static void between(int least, int got, String parameter, int most) {
     Require.that(
-        got >= 1 && got <= most,
+        got >= least && got <= most,
         "main job",
         parameter,
-        "1 to " + most,
+        least + " to " + most,
         got,
         "choose one in between");
   }
@@ -274,39 +290,5 @@ public final class MainJob implements Callable<Integer> {
 
   private static Biographies people(Settings settings) {
     return Biographies.of(settings.people(), settings.seed());
-  }
-
-  /** Steps of each training: from the tokens or minutes asked for, or the exposures. */
-  private int steps(Settings settings, TrainingData data, ByteLevelBpe tokenizer) {
-    double steps;
-    if (minutes != null) {
-      steps =
-          minutes
-              * 60
-              / (settings.learningRates().size() * secondsOfBoth(settings, data, tokenizer));
-    } else if (tokens != null) {
-      steps = tokens / (double) data.tokens(0);
-    } else if (data instanceof BiographyData biographies) {
-      steps = biographies.steps(settings.exposures());
-    } else {
-      steps = ((TextData) data).tokensInRound() / (double) data.tokens(0);
-    }
-    return (int) Math.max(1, Math.min(Integer.MAX_VALUE, Math.round(steps)));
-  }
-
-  /** Seconds of one step of the dense and one of the memory model, measured once warm. */
-  private double secondsOfBoth(Settings settings, TrainingData data, ByteLevelBpe tokenizer) {
-    ModelPair models = new ModelPair(settings, tokenizer.vocabularySize(), data.context());
-    double seconds = 0;
-    for (String name : List.of(ModelPair.DENSE, ModelPair.MEMORY)) {
-      ComputationGraph scratch = models.model(name, settings.learningRates().get(0)).init();
-      Progress warm =
-          new Trainer(data, CALIBRATION_STEPS, () -> false, true)
-              .train(name, scratch, Progress.start());
-      Progress measured =
-          new Trainer(data, 2 * CALIBRATION_STEPS, () -> false, true).train(name, scratch, warm);
-      seconds += (measured.seconds() - warm.seconds()) / CALIBRATION_STEPS;
-    }
-    return seconds;
   }
 }

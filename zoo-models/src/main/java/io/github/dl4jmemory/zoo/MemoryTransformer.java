@@ -1,29 +1,17 @@
 package io.github.dl4jmemory.zoo;
 
 import io.github.dl4jmemory.layers.CausalAttention;
-import io.github.dl4jmemory.layers.NextTokenOutput;
 import io.github.dl4jmemory.layers.ProductKeyMemory;
 import io.github.dl4jmemory.layers.RmsNorm;
 import io.github.dl4jmemory.layers.RowSparseTraining;
-import io.github.dl4jmemory.layers.SwiGlu;
-import io.github.dl4jmemory.layers.TokenEmbedding;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.IntStream;
-import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.nn.conf.ComputationGraphConfiguration;
-import org.deeplearning4j.nn.conf.ComputationGraphConfiguration.GraphBuilder;
-import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
-import org.deeplearning4j.nn.conf.graph.ElementWiseVertex;
-import org.deeplearning4j.nn.conf.inputs.InputType;
 import org.deeplearning4j.nn.graph.ComputationGraph;
-import org.deeplearning4j.nn.weights.WeightInit;
 import org.deeplearning4j.util.ModelSerializer;
-import org.deeplearning4j.zoo.PretrainedType;
-import org.deeplearning4j.zoo.ZooModel;
 import org.nd4j.linalg.api.buffer.DataType;
-import org.nd4j.linalg.learning.config.Adam;
 
 /**
  * A decoder language model, dense or with product-key memory in chosen blocks, as a DL4J zoo model.
@@ -53,17 +41,7 @@ import org.nd4j.linalg.learning.config.Adam;
  * and Jung 2020 and UltraMemV2, arXiv 2508.18756 (memory beside it).
  */
 @SuppressWarnings("unchecked") // DL4J declares <M extends Model> M init()
-public final class MemoryTransformer extends ZooModel<ComputationGraph> {
-  private static final String OWNER = "MemoryTransformer";
-
-  /** Uniform in ±1/sqrt(inputs): layers that add to a residual stream begin small. */
-  private static final WeightInit SMALL = WeightInit.UNIFORM;
-
-  /** Of the second moment; a row of a table is seen rarely, so that its mean has to be long. */
-  private static final double BETA2 = 0.98;
-
-  private static final double VALUES_BETA2 = 0.999;
-
+public final class MemoryTransformer extends TokenZooModel {
   /** Where a memory stands in its block. */
   public enum Placement {
     /** In the place of the feed-forward layer. */
@@ -72,9 +50,9 @@ public final class MemoryTransformer extends ZooModel<ComputationGraph> {
     BESIDE
   }
 
-  private final Builder settings;
+  private final TransformerSettings settings;
 
-  private MemoryTransformer(Builder settings) {
+  private MemoryTransformer(TransformerSettings settings) {
     this.settings = settings;
   }
 
@@ -93,95 +71,7 @@ public final class MemoryTransformer extends ZooModel<ComputationGraph> {
    * @return a new configuration
    */
   public ComputationGraphConfiguration conf() {
-    GraphBuilder graph =
-        new NeuralNetConfiguration.Builder()
-            .seed(settings.seed)
-            .dataType(settings.dataType)
-            .updater(adam(settings.learningRate, BETA2))
-            .graphBuilder()
-            .addInputs("ids")
-            .setInputTypes(InputType.recurrent(1))
-            .addLayer("embedding", embedding(), "ids");
-    String last = "embedding";
-    for (int block = 0; block < settings.layers; block++) {
-      last = block(graph, block, last);
-    }
-    return graph
-        .addLayer("norm", RmsNorm.builder().build(), last)
-        .addLayer("next", NextTokenOutput.builder().vocabulary(settings.vocabulary).build(), "norm")
-        .setOutputs("next")
-        .build();
-  }
-
-  private TokenEmbedding embedding() {
-    return TokenEmbedding.builder()
-        .vocabulary(settings.vocabulary)
-        .nOut(settings.model)
-        .weightInit(WeightInit.VAR_SCALING_NORMAL_FAN_OUT) // variance 1 / model
-        .build();
-  }
-
-  private String block(GraphBuilder graph, int block, String in) {
-    String attended = "attended" + block;
-    String normed = "feedForwardNorm" + block;
-    graph
-        .addLayer("attentionNorm" + block, RmsNorm.builder().build(), in)
-        .addLayer(
-            "attention" + block,
-            CausalAttention.builder().heads(settings.heads).weightInit(SMALL).build(),
-            "attentionNorm" + block)
-        .addVertex(attended, add(), in, "attention" + block)
-        .addLayer(normed, RmsNorm.builder().build(), attended);
-    if (hasFeedForward(block)) {
-      SwiGlu feedForward = SwiGlu.builder().hiddenSize(settings.hidden).weightInit(SMALL).build();
-      graph.addLayer("feedForward" + block, feedForward, normed);
-    }
-    if (hasMemory(block)) {
-      graph.addLayer("memory" + block, memory(), normed);
-    }
-    String out = "block" + block;
-    if (hasFeedForward(block) && hasMemory(block)) {
-      graph.addVertex(out, add(), attended, "feedForward" + block, "memory" + block);
-    } else {
-      graph.addVertex(out, add(), attended, (hasMemory(block) ? "memory" : "feedForward") + block);
-    }
-    return out;
-  }
-
-  private static ElementWiseVertex add() {
-    return new ElementWiseVertex(ElementWiseVertex.Op.Add);
-  }
-
-  private ProductKeyMemory memory() {
-    return ProductKeyMemory.builder()
-        .nOut(settings.model)
-        .heads(settings.memoryHeads)
-        .subKeys(settings.subKeys)
-        .keySize(settings.keySize)
-        .topK(settings.topK)
-        .valueSize(valueSize())
-        .valuesUpdater(adam(settings.valueLearningRate, VALUES_BETA2))
-        .build();
-  }
-
-  private Adam adam(double learningRate, double beta2) {
-    Adam.Builder adam = Adam.builder().learningRate(learningRate).beta1(0.9).beta2(beta2);
-    return settings.steps == 0
-        ? adam.build()
-        : adam.learningRateSchedule(new WarmupDecay(learningRate, settings.warmup, settings.steps))
-            .build();
-  }
-
-  private boolean hasMemory(int block) {
-    return settings.memoryBlocks.contains(block);
-  }
-
-  private boolean hasFeedForward(int block) {
-    return !hasMemory(block) || settings.placement == Placement.BESIDE;
-  }
-
-  private long valueSize() {
-    return settings.valueSize == 0 ? settings.model : settings.valueSize;
+    return new TransformerGraph(settings).conf();
   }
 
   /**
@@ -241,22 +131,7 @@ public final class MemoryTransformer extends ZooModel<ComputationGraph> {
    * @return multiply-adds per token
    */
   public long multiplyAddsPerToken() {
-    long total = (long) settings.model * settings.vocabulary;
-    for (int block = 0; block < settings.layers; block++) {
-      total += 4L * settings.model * settings.model;
-      total += (long) settings.model * (settings.context + 1);
-      total += hasFeedForward(block) ? feedForwardSize() : 0;
-      total += hasMemory(block) ? memoryMultiplyAdds() : 0;
-    }
-    return total;
-  }
-
-  private long memoryMultiplyAdds() {
-    long query = (long) settings.memoryHeads * settings.keySize;
-    return settings.model * query
-        + query * settings.subKeys
-        + settings.memoryHeads * settings.topK * valueSize()
-        + 2 * settings.model * valueSize();
+    return new TransformerCost(settings).multiplyAddsPerToken();
   }
 
   /**
@@ -265,27 +140,7 @@ public final class MemoryTransformer extends ZooModel<ComputationGraph> {
    * @return the number that {@code init().numParams()} has
    */
   public long parameterCount() {
-    long model = settings.model;
-    long total = 2 * model * settings.vocabulary + model;
-    for (int block = 0; block < settings.layers; block++) {
-      total += 4 * model * model + 2 * model;
-      total += hasFeedForward(block) ? feedForwardSize() : 0;
-      total += hasMemory(block) ? memoryParameters() : 0;
-    }
-    return total;
-  }
-
-  private long memoryParameters() {
-    long query = (long) settings.memoryHeads * settings.keySize;
-    return settings.model * query
-        + query * settings.subKeys
-        + query // the gain of the normalised keys
-        + 2 * settings.model * valueSize()
-        + settings.subKeys * settings.subKeys * valueSize();
-  }
-
-  private long feedForwardSize() {
-    return 3L * settings.model * settings.hidden;
+    return new TransformerCost(settings).parameterCount();
   }
 
   /**
@@ -294,68 +149,7 @@ public final class MemoryTransformer extends ZooModel<ComputationGraph> {
    * @return context
    */
   public int context() {
-    return settings.context;
-  }
-
-  /**
-   * The class of network that {@link #init} makes.
-   *
-   * @return ComputationGraph
-   */
-  @Override
-  public Class<? extends Model> modelType() {
-    return ComputationGraph.class;
-  }
-
-  /**
-   * No trained weights are published.
-   *
-   * @param type any
-   * @return null
-   */
-  @Override
-  public String pretrainedUrl(PretrainedType type) {
-    return null;
-  }
-
-  /**
-   * No trained weights are published.
-   *
-   * @param type any
-   * @return 0
-   */
-  @Override
-  public long pretrainedChecksum(PretrainedType type) {
-    return 0;
-  }
-
-  /**
-   * Refused: the input of a language model is token ids of any batch and time.
-   *
-   * @param shape not used
-   * @throws UnsupportedOperationException always
-   */
-  @Override
-  public void setInputShape(int[][] shape) {
-    throw new UnsupportedOperationException(
-        Require.message(
-            OWNER,
-            "setInputShape",
-            "no call",
-            "one",
-            "set vocabulary(...) and context(...) on the builder"));
-  }
-
-  /**
-   * Not used by DL4J any more.
-   *
-   * @return null
-   * @deprecated as in DL4J's ZooModel
-   */
-  @Override
-  @Deprecated
-  public org.deeplearning4j.zoo.ModelMetaData metaData() {
-    return null;
+    return settings.context();
   }
 
   /** Settings of a {@link MemoryTransformer}; {@link #build} checks them against each other. */
@@ -381,28 +175,6 @@ public final class MemoryTransformer extends ZooModel<ComputationGraph> {
     private DataType dataType = DataType.FLOAT;
 
     private Builder() {}
-
-    private Builder(Builder from) {
-      vocabulary = from.vocabulary;
-      model = from.model;
-      layers = from.layers;
-      heads = from.heads;
-      hidden = from.hidden;
-      context = from.context;
-      memoryBlocks = from.memoryBlocks;
-      placement = from.placement;
-      memoryHeads = from.memoryHeads;
-      subKeys = from.subKeys;
-      keySize = from.keySize;
-      topK = from.topK;
-      valueSize = from.valueSize;
-      learningRate = from.learningRate;
-      valueLearningRate = from.valueLearningRate;
-      warmup = from.warmup;
-      steps = from.steps;
-      seed = from.seed;
-      dataType = from.dataType;
-    }
 
     /**
      * Number of token ids; default 1024.
@@ -614,80 +386,28 @@ public final class MemoryTransformer extends ZooModel<ComputationGraph> {
      * @throws IllegalArgumentException when a setting is out of range, or settings contradict
      */
     public MemoryTransformer build() {
-      atLeast(2, vocabulary, "vocabulary", "use the tokenizer's vocabularySize()");
-      atLeast(1, layers, "layers", "use 2 or more");
-      atLeast(1, heads, "heads", "use 4");
-      atLeast(1, model, "model", "use a multiple of 2 * heads");
-      require(
-          model % (2L * heads) == 0,
-          "model",
-          "a multiple of 2 * heads = " + 2L * heads,
-          model,
-          "change model(...) or heads(...)");
-      atLeast(1, hidden, "hidden", "use about 8/3 of model");
-      atLeast(1, context, "context", "use the length of the training sequences");
-      checkMemory();
-      positive(learningRate, "learningRate");
-      positive(valueLearningRate, "valueLearningRate");
-      require(
-          warmup >= 0 && warmup <= steps,
-          "schedule",
-          "0 <= warmup <= steps",
-          "warmup " + warmup + ", steps " + steps,
-          "give the warmup first, then all steps");
-      require(
-          dataType == DataType.FLOAT || dataType == DataType.DOUBLE,
-          "dataType",
-          "FLOAT or DOUBLE",
-          dataType,
-          "use FLOAT");
-      return new MemoryTransformer(new Builder(this));
-    }
-
-    private void checkMemory() {
-      for (int block : memoryBlocks) {
-        require(
-            block >= 0 && block < layers,
-            "memoryBlocks",
-            "0 to " + (layers - 1),
-            block,
-            "count blocks from 0");
-      }
-      require(
-          memoryBlocks.stream().distinct().count() == memoryBlocks.size(),
-          "memoryBlocks",
-          "each block once",
-          memoryBlocks,
-          "name every block once");
-      require(placement != null, "placement", "REPLACE or BESIDE", "null", "use REPLACE");
-      atLeast(1, memoryHeads, "memoryHeads", "use 2 or 4");
-      require(
-          topK >= 1 && topK <= subKeys,
-          "topK",
-          "1 to subKeys = " + subKeys,
-          topK,
-          "change topK(...) or subKeys(...)");
-      require(
-          keySize >= 2 && keySize % 2 == 0, "keySize", "a positive even number", keySize, "use 32");
-      atLeast(0, valueSize, "valueSize", "use 0 for as many as model");
-    }
-
-    private static void atLeast(long least, long got, String parameter, String fix) {
-      require(got >= least, parameter, "at least " + least, got, fix);
-    }
-
-    private static void positive(double got, String parameter) {
-      require(
-          got > 0 && got < Double.POSITIVE_INFINITY,
-          parameter,
-          "a positive number",
-          got,
-          "use 1e-3");
-    }
-
-    private static void require(
-        boolean holds, String parameter, String expected, Object got, String fix) {
-      Require.that(holds, OWNER, parameter, expected, got, fix);
+      return new MemoryTransformer(
+          new TransformerSettings(
+                  vocabulary,
+                  model,
+                  layers,
+                  heads,
+                  hidden,
+                  context,
+                  memoryBlocks,
+                  placement,
+                  memoryHeads,
+                  subKeys,
+                  keySize,
+                  topK,
+                  valueSize,
+                  learningRate,
+                  valueLearningRate,
+                  warmup,
+                  steps,
+                  seed,
+                  dataType)
+              .checked());
     }
   }
 }

@@ -1,6 +1,7 @@
 package io.github.dl4jmemory.zoo;
 
 import io.github.dl4jmemory.zoo.Settings.Shape;
+import java.util.List;
 
 /**
  * A dense and a memory model of equal compute per token: their multiply-adds differ by under 2%.
@@ -8,6 +9,7 @@ import io.github.dl4jmemory.zoo.Settings.Shape;
 final class ModelPair {
   static final String DENSE = "dense";
   static final String MEMORY = "memory";
+  static final List<String> NAMES = List.of(DENSE, MEMORY);
 
   private final Settings settings;
   private final int vocabulary;

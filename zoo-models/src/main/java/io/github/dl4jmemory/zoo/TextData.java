@@ -7,9 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Collections;
 import java.util.List;
-import java.util.Random;
 import java.util.stream.IntStream;
 
 /**
@@ -25,8 +23,6 @@ final class TextData implements TrainingData {
   private final int context;
   private final int batch;
   private final long seed;
-  private List<Integer> order;
-  private long round = -1;
 
   TextData(List<String> texts, ByteLevelBpe tokens, int context, int batch, long seed) {
     this.context = context;
@@ -118,18 +114,15 @@ final class TextData implements TrainingData {
   }
 
   @Override
-  public List<int[]> rows(long step) {
-    List<int[]> rows = new ArrayList<>();
-    for (long i = step * batch; i < (step + 1) * batch; i++) {
-      long wantedRound = i / training.size();
-      if (round != wantedRound) {
-        order = new ArrayList<>(IntStream.range(0, training.size()).boxed().toList());
-        Collections.shuffle(order, new Random(seed + 31 * wantedRound));
-        round = wantedRound;
+  public Batches batches() {
+    ShuffledRounds rounds = new ShuffledRounds(training.size(), seed);
+    return step -> {
+      List<int[]> rows = new ArrayList<>();
+      for (long i = step * batch; i < (step + 1) * batch; i++) {
+        rows.add(training.get(rounds.item(i)));
       }
-      rows.add(training.get(order.get((int) (i % training.size()))));
-    }
-    return rows;
+      return rows;
+    };
   }
 
   @Override

@@ -10,8 +10,17 @@ import org.nd4j.linalg.factory.Nd4j;
  * resumes from the number of the step.
  */
 interface TrainingData {
-  /** Token ids of the rows of a step, each of at least 2 tokens, none longer than context + 1. */
-  List<int[]> rows(long step);
+  /**
+   * The batches of one training; may keep something of the last step, so for one user at a time.
+   */
+  @FunctionalInterface
+  interface Batches {
+    /** Token ids of the rows of a step, each of at least 2 tokens, none longer than context + 1. */
+    List<int[]> rows(long step);
+  }
+
+  /** New batches, the same ones at every call. Everything else here is for all threads at once. */
+  Batches batches();
 
   /** Rows that are never trained on; may be empty. */
   List<int[]> heldOut();
@@ -19,9 +28,9 @@ interface TrainingData {
   /** Inputs of the longest row. */
   int context();
 
-  /** Tokens that the loss counts in a step. */
-  default long tokens(long step) {
-    return rows(step).stream().mapToLong(row -> row.length - 1).sum();
+  /** Tokens that the loss counts in some rows. */
+  static long predicted(List<int[]> rows) {
+    return rows.stream().mapToLong(row -> row.length - 1).sum();
   }
 
   /**

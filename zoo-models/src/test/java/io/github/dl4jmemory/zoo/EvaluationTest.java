@@ -4,10 +4,14 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.github.dl4jmemory.zoo.Biographies.Fact;
 import io.github.dl4jmemory.zoo.BiographyData.Question;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.junit.jupiter.api.Test;
 
@@ -24,18 +28,20 @@ class EvaluationTest {
               .learningRate(1e-2)
               .build()
               .init();
-      new Trainer(data, 250, () -> false, true).train("", network, Progress.start());
+      new Trainer(data, 250, () -> false).train(network, Progress.start(), (progress, loss) -> {});
+      List<Question> all = new ArrayList<>(data.choosing());
+      all.addAll(data.reported());
       int right = 0;
-      for (Question question : data.questions()) {
+      for (Question question : all) {
         int[] given =
             TextGenerator.greedy(network)
                 .generate(question.prompt(), question.answer().length, -1, t -> {});
         right += Arrays.equals(given, question.answer()) ? 1 : 0;
       }
-      Map<String, Double> recall = Evaluation.recall(network, data.questions(), data.context());
+      Map<String, Double> recall = Evaluation.recall(network, all, data.context());
       assertEquals(right / 12.0, recall.get("recall"), 1e-12);
       assertTrue(right > 0, "none right: the comparison would say nothing");
-      assertEquals(8, Evaluation.answers(network, data.questions(), tokens, 8).size());
+      assertEquals(8, Evaluation.answers(network, all, tokens, 8).size());
     }
   }
 
@@ -68,9 +74,10 @@ class EvaluationTest {
     Biographies people = Biographies.of(6, 2);
     try (ByteLevelBpe tokens = ByteLevelBpe.train(people.sentences(), 300)) {
       BiographyData data = new BiographyData(people, tokens, 8, 3);
-      List<int[]> third = data.rows(2);
+      TrainingData.Batches batches = data.batches();
+      List<int[]> third = batches.rows(2);
       String round =
-          java.util.stream.Stream.of(data.rows(0), data.rows(1), third)
+          java.util.stream.Stream.of(batches.rows(0), batches.rows(1), third)
               .flatMap(List::stream)
               .map(row -> tokens.decode(row))
               .map(text -> text.substring(text.lastIndexOf(' ')))
@@ -85,13 +92,52 @@ class EvaluationTest {
               .toList()
               .toString(),
           round);
-      data.rows(7);
-      List<int[]> again = data.rows(2);
+      batches.rows(7);
+      List<int[]> again = batches.rows(2);
       for (int i = 0; i < 8; i++) {
         assertArrayEquals(third.get(i), again.get(i));
       }
       assertEquals(3, data.steps(1));
-      assertEquals(24, data.heldOut().size());
+    }
+  }
+
+  @Test
+  void everyFourthPersonChoosesTheRateAndTheOthersAreReported() {
+    Biographies people = Biographies.of(8, 2);
+    try (ByteLevelBpe tokens = ByteLevelBpe.train(people.sentences(), 300)) {
+      BiographyData data = new BiographyData(people, tokens, 8, 3);
+      List<Fact> choosing = data.choosing().stream().map(Question::fact).toList();
+      List<Fact> reported = data.reported().stream().map(Question::fact).toList();
+      assertEquals(8, choosing.size());
+      assertEquals(24, reported.size());
+      assertEquals(
+          people.facts().subList(16, 20), choosing.subList(4, 8), "the person with index 4");
+      Set<String> both = new HashSet<>(choosing.stream().map(Fact::person).toList());
+      both.retainAll(reported.stream().map(Fact::person).toList());
+      assertEquals(Set.of(), both);
+      Set<Fact> all = new HashSet<>(choosing);
+      all.addAll(reported);
+      assertEquals(new HashSet<>(people.facts()), all);
+      assertEquals(24, data.heldOut().size(), "the loss is of those reported");
+      assertEquals(4, data.steps(1), "all facts are trained");
+    }
+  }
+
+  @Test
+  void theRateIsChosenByTheChoosingPeopleAlone() {
+    Biographies people = Biographies.of(8, 2);
+    try (ByteLevelBpe tokens = ByteLevelBpe.train(people.sentences(), 400)) {
+      BiographyData data = new BiographyData(people, tokens, 10, 2);
+      ComputationGraph network =
+          MemoryTransformerTest.tiny().vocabulary(tokens.vocabularySize()).build().init();
+      List<int[]> stated = data.choosing().stream().map(Question::row).toList();
+      for (int i = 0; i < 150; i++) {
+        network.fit(TrainingData.batch(stated, data.context())); // it knows these people only
+      }
+      Assessment assessment = Assessment.of(network, data);
+      double reported = assessment.scores().get("recall");
+      assertEquals(assessment.score(), assessment.scores().get("recall that chose the rate"));
+      assertTrue(assessment.score() > reported + 0.3, assessment.toString());
     }
   }
 }

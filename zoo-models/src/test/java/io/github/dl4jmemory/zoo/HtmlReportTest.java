@@ -17,6 +17,17 @@ class HtmlReportTest {
       List.of(
           new ModelReport("dense", 3e-3, 1000, 70, 1234.4, 2.5, Map.of("recall", 0.25), CURVE),
           new ModelReport("memory", 1e-3, 1010, 900, 999.6, 1.5, Map.of("recall", 0.75), CURVE));
+  private static final List<ModelReport> ALL =
+      List.of(
+          new ModelReport(
+              "dense",
+              1.5e-3,
+              1000,
+              70,
+              1111.6,
+              2.7,
+              Map.of("recall", 0.125, "recall that chose the rate", 0.375),
+              CURVE));
 
   @Test
   void showsEveryFigureAndNeedsNoOtherFile() {
@@ -25,6 +36,7 @@ class HtmlReportTest {
             "A <run>",
             List.of("2 people & more"),
             MODELS,
+            ALL,
             List.of(new Answer("Where?", "\"Here\"", "There")),
             new byte[] {1, 2, 3});
     assertTrue(page.contains("<h1>A &lt;run&gt;</h1>"), page);
@@ -32,6 +44,10 @@ class HtmlReportTest {
     assertTrue(page.contains("<tr><td>recall</td><td>0.2500</td><td>0.7500</td></tr>"), page);
     assertTrue(
         page.contains("<tr><td>training tokens per second</td><td>1234</td><td>1000</td></tr>"));
+    assertTrue(
+        page.contains(
+            "<tr><td>dense</td><td>1.5e-3</td><td>0.3750</td><td>0.1250</td><td>1112</td></tr>"),
+        page);
     assertTrue(page.contains("<tr><td>Where?</td><td>&quot;Here&quot;</td><td>There</td></tr>"));
     assertTrue(page.contains("data:image/png;base64,AQID"), page);
     assertFalse(page.contains("http"), "nothing is fetched");
@@ -39,7 +55,7 @@ class HtmlReportTest {
 
   @Test
   void saysWhenThereIsNoPicture() {
-    String page = HtmlReport.render("A run", List.of(), MODELS, List.of(), null);
+    String page = HtmlReport.render("A run", List.of(), MODELS, ALL, List.of(), null);
     assertTrue(page.contains("this Java has no fonts"), page);
     assertFalse(page.contains("Questions"), page);
   }
