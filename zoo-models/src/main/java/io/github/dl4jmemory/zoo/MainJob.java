@@ -40,20 +40,20 @@ public final class MainJob implements Callable<Integer> {
 
   @Option(
       names = "--people",
-      defaultValue = "600",
+      defaultValue = "1000",
       description = "Invented people, four facts about each (default ${DEFAULT-VALUE}).")
   private int people;
 
   @Option(
       names = "--exposures",
-      defaultValue = "50",
+      defaultValue = "40",
       description = "How often each fact is stated (default ${DEFAULT-VALUE}).")
   private int exposures;
 
   @Option(
       names = "--learning-rates",
       split = ",",
-      defaultValue = "4e-3,8e-3",
+      defaultValue = "2e-3,4e-3,8e-3,1.6e-2",
       description = "Grid that both models are trained with (default ${DEFAULT-VALUE}).")
   private List<Double> learningRates;
 
@@ -224,7 +224,7 @@ public final class MainJob implements Callable<Integer> {
         "--learning-rates",
         "numbers between 0 and 1",
         learningRates,
-        "use 4e-3,8e-3");
+        "use 2e-3,4e-3,8e-3");
     Require.that(
         learningRates.stream().distinct().count() == learningRates.size(),
         "main job",

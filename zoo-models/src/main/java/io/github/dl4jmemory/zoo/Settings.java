@@ -43,7 +43,7 @@ record Settings(
       double valueLearningRate) {
 
     static Shape ofBiographies() {
-      return new Shape(48, 2, 4, 98, List.of(0, 1), 2, 64, 32, 16, 1e-2);
+      return new Shape(40, 1, 4, 1, List.of(0), 2, 128, 32, 32, 5e-3);
     }
 
     static Shape ofText() {
