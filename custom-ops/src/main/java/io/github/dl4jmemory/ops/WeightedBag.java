@@ -130,6 +130,6 @@ final class WeightedBag {
       TouchedRows touched) {
     requireGradients(require, values, weights, outGradients);
     TouchedRows.requireGrouped(require, touched, "values", values);
-    touched.requireAccesses(require, "weights", weights);
+    touched.requireBags(require, "weights", weights);
   }
 }

@@ -268,7 +268,7 @@ class MemoryOpsErrorsTest {
                 new TouchedRows(),
                 STEP));
     assertRefuses(
-        "[weightedBagGradient] weights: expected 20 weights, as grouped, got 15 weights (shape [5,"
+        "[weightedBagGradient] weights: expected 5 bags of 4, as grouped, got 5 bags of 3 (shape [5,"
             + " 3]). Fix: call touched.group with the slots of these weights",
         () ->
             MemoryOps.weightedBagGradient(
@@ -278,6 +278,29 @@ class MemoryOpsErrorsTest {
                 grouped(slots, 11),
                 floats(11, 3),
                 floats(5, 3)));
+  }
+
+  /** As many weights as were grouped, in bags of another size. */
+  @Test
+  void bagsThatWereGroupedTransposed() {
+    TouchedRows touched = grouped(slots, 11);
+    INDArray transposed = floats(4, 5);
+    INDArray out = floats(4, 3);
+    String message =
+        "weights: expected 5 bags of 4, as grouped, got 4 bags of 5 (shape [4, 5]). Fix: call"
+            + " touched.group with the slots of these weights";
+    assertRefuses(
+        "[bagAdam] " + message,
+        () ->
+            MemoryOps.bagAdam(
+                table, floats(11, 3), floats(11, 3), transposed, out, touched, STEP));
+    assertRefuses(
+        "[bagSgd] " + message, () -> MemoryOps.bagSgd(table, transposed, out, touched, 0.1, 1));
+    assertRefuses(
+        "[weightedBagGradient] " + message,
+        () ->
+            MemoryOps.weightedBagGradient(
+                table, transposed, out, touched, floats(11, 3), floats(4, 5)));
   }
 
   /** After a group that failed, the old rows must not be used. */
