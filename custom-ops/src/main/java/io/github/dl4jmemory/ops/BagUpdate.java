@@ -18,7 +18,7 @@ final class BagUpdate {
     Require require = Require.op("bagAdam");
     AdamTable.require(require, "values", values, m, v);
     WeightedBag.requireGrouped(require, values, weights, outGradients, touched);
-    require.present("step", step);
+    AdamStep.require(require, step, values.dataType());
     if (touched.count() > 0) {
       AdamTable table = AdamTable.of(values, m, v);
       runAdam(require, table, Dense.in(weights), Dense.in(outGradients), touched, step);
@@ -54,10 +54,8 @@ final class BagUpdate {
     Require require = Require.op("bagSgd");
     Table.require(require, "values", values);
     WeightedBag.requireGrouped(require, values, weights, outGradients, touched);
-    require.finite("learningRate", learningRate);
-    require.finite("gradientScale", gradientScale);
+    double stepSize = RowUpdate.stepSize(require, learningRate, gradientScale, values.dataType());
     if (touched.count() > 0) {
-      double stepSize = learningRate * gradientScale;
       runSgd(
           require,
           Dense.inOut(values),

@@ -156,6 +156,18 @@ final class Require {
     }
   }
 
+  /** Finite in the dtype that the kernels compute in. */
+  void finite(String parameter, double value, DataType type) {
+    finite(parameter, value);
+    if (type == DataType.FLOAT && Float.isInfinite((float) value)) {
+      throw error(
+          parameter,
+          "a finite number as FLOAT",
+          Double.toString(value),
+          "use a smaller number, or DOUBLE arrays");
+    }
+  }
+
   /** Two arrays of which one is written must not share memory. */
   void apart(String parameter, INDArray written, String otherName, INDArray other) {
     if (written == null || other == null || written.isEmpty() || other.isEmpty()) {

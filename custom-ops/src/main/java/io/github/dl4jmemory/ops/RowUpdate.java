@@ -3,6 +3,7 @@ package io.github.dl4jmemory.ops;
 import static io.github.dl4jmemory.ops.Require.ANY;
 
 import java.util.List;
+import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** Checks the arguments of rowAdam, rowSgd and zeroRows, and calls the kernels. */
@@ -22,7 +23,7 @@ final class RowUpdate {
     Require require = Require.op("rowAdam");
     AdamTable.require(require, "values", values, m, v);
     INDArray longRows = requireRows(require, values, rows, rowGradients);
-    require.present("step", step);
+    AdamStep.require(require, step, values.dataType());
     if (!rows.isEmpty()) {
       runAdam(require, AdamTable.of(values, m, v), longRows, Dense.in(rowGradients), step);
     }
@@ -45,7 +46,7 @@ final class RowUpdate {
     Require require = Require.op("rowAdam");
     AdamTable.require(require, "gradientsInUpdatesOut", gradientsInUpdatesOut, m, v);
     TouchedRows.requireGrouped(require, touched, "gradientsInUpdatesOut", gradientsInUpdatesOut);
-    require.present("step", step);
+    AdamStep.require(require, step, gradientsInUpdatesOut.dataType());
     if (touched.count() > 0) {
       runAdam(require, AdamTable.of(gradientsInUpdatesOut, m, v), touched, step);
     }
@@ -65,7 +66,7 @@ final class RowUpdate {
     Require require = Require.op("rowSgd");
     Table.require(require, "values", values);
     INDArray longRows = requireRows(require, values, rows, rowGradients);
-    require.finite("learningRate", learningRate);
+    require.finite("learningRate", learningRate, values.dataType());
     if (rows.isEmpty()) {
       return;
     }
@@ -86,17 +87,26 @@ final class RowUpdate {
     Require require = Require.op("rowSgd");
     Table.require(require, "gradientsInUpdatesOut", gradientsInUpdatesOut);
     TouchedRows.requireGrouped(require, touched, "gradientsInUpdatesOut", gradientsInUpdatesOut);
-    require.finite("learningRate", learningRate);
-    require.finite("gradientScale", gradientScale);
+    double stepSize =
+        stepSize(require, learningRate, gradientScale, gradientsInUpdatesOut.dataType());
     if (touched.count() == 0) {
       return;
     }
     Dense updates = Dense.inOut(gradientsInUpdatesOut);
     long status =
-        KernelChoice.kernels()
-            .rowSgd(touched.rows(), updates.array(), true, null, learningRate * gradientScale);
+        KernelChoice.kernels().rowSgd(touched.rows(), updates.array(), true, null, stepSize);
     require.ok(status, "touched", touched.rows(), updates.array().size(0));
     updates.publish();
+  }
+
+  /** What a gradient is multiplied by; the kernels round it to the dtype of the table. */
+  static double stepSize(
+      Require require, double learningRate, double gradientScale, DataType type) {
+    require.finite("learningRate", learningRate);
+    require.finite("gradientScale", gradientScale);
+    double stepSize = learningRate * gradientScale;
+    require.finite("learningRate * gradientScale", stepSize, type);
+    return stepSize;
   }
 
   static void zero(TouchedRows touched, INDArray table) {

@@ -292,8 +292,7 @@ class MemoryOpsErrorsTest {
     assertRefuses(
         "[bagAdam] " + message,
         () ->
-            MemoryOps.bagAdam(
-                table, floats(11, 3), floats(11, 3), transposed, out, touched, STEP));
+            MemoryOps.bagAdam(table, floats(11, 3), floats(11, 3), transposed, out, touched, STEP));
     assertRefuses(
         "[bagSgd] " + message, () -> MemoryOps.bagSgd(table, transposed, out, touched, 0.1, 1));
     assertRefuses(
@@ -345,6 +344,72 @@ class MemoryOpsErrorsTest {
     assertRefuses(
         "[AdamStep] iteration: expected a number >= 0, got -1. Fix: count from 0",
         () -> AdamStep.of(0.1, 0.9, 0.9, 1e-8, -1, 1));
+  }
+
+  /** Each factor is finite; what the kernels multiply by is not. */
+  @Test
+  void productThatIsNotFinite() {
+    TouchedRows touched = grouped(slots, 11);
+    String overflow =
+        "learningRate * gradientScale: expected a finite number, got Infinity. Fix: check the"
+            + " configuration";
+    INDArray wide = table.castTo(DOUBLE);
+    assertRefuses("[rowSgd] " + overflow, () -> MemoryOps.rowSgd(touched, wide, 1e200, 1e200));
+    assertRefuses(
+        "[bagSgd] " + overflow,
+        () ->
+            MemoryOps.bagSgd(
+                wide, weights.castTo(DOUBLE), outGradients.castTo(DOUBLE), touched, 1e200, 1e200));
+    String tooLarge =
+        "learningRate * gradientScale: expected a finite number as FLOAT, got 1.0E40. Fix: use a"
+            + " smaller number, or DOUBLE arrays";
+    assertRefuses("[rowSgd] " + tooLarge, () -> MemoryOps.rowSgd(touched, table, 1e20, 1e20));
+    assertRefuses(
+        "[bagSgd] " + tooLarge,
+        () -> MemoryOps.bagSgd(table, weights, outGradients, touched, 1e20, 1e20));
+    MemoryOps.rowSgd(touched, table, 1e40, 1e-20);
+    MemoryOps.bagSgd(table, weights, outGradients, touched, 1e40, 1e-20);
+  }
+
+  @Test
+  void numberThatFloatDoesNotHold() {
+    String holds = ": expected a finite number as FLOAT, got 1.0E39. Fix: use a smaller number, or";
+    assertRefuses(
+        "[rowSgd] learningRate" + holds + " DOUBLE arrays",
+        () -> MemoryOps.rowSgd(table, longs(1), floats(1, 3), 1e39));
+    assertStepRefused("stepSize" + holds + " DOUBLE arrays", new AdamStep(1e39, 0.9, 0.9, 1e-8, 1));
+    assertStepRefused("epsilon" + holds + " DOUBLE arrays", new AdamStep(0.1, 0.9, 0.9, 1e39, 1));
+    assertStepRefused(
+        "gradientScale" + holds + " DOUBLE arrays", new AdamStep(0.1, 0.9, 0.9, 1e-8, 1e39));
+    assertStepRefused(
+        "epsilon: expected a number > 0 as FLOAT, got 1.0E-60. Fix: 1e-8 is usual",
+        new AdamStep(0.1, 0.9, 0.9, 1e-60, 1));
+    MemoryOps.rowSgd(table.castTo(DOUBLE), longs(1), floats(1, 3).castTo(DOUBLE), 1e39);
+  }
+
+  /** By each of the ops that take a step. */
+  private void assertStepRefused(String message, AdamStep step) {
+    INDArray m = floats(11, 3);
+    INDArray v = floats(11, 3);
+    TouchedRows touched = grouped(slots, 11);
+    assertRefuses(
+        "[rowAdam] step." + message,
+        () -> MemoryOps.rowAdam(table, m, v, longs(1), floats(1, 3), step));
+    assertRefuses("[rowAdam] step." + message, () -> MemoryOps.rowAdam(touched, table, m, v, step));
+    assertRefuses(
+        "[bagAdam] step." + message,
+        () -> MemoryOps.bagAdam(table, m, v, weights, outGradients, touched, step));
+  }
+
+  /** A decay that is not one is named, not the step size that it makes. */
+  @Test
+  void decayOfAStepMadeByItsIteration() {
+    assertRefuses(
+        "[AdamStep] beta1: expected a number in [0, 1), got 1.0. Fix: 0.9 and 0.999 are usual",
+        () -> AdamStep.of(0.1, 1, 0.9, 1e-8, 0, 1));
+    assertRefuses(
+        "[AdamStep] beta2: expected a number in [0, 1), got 2.0. Fix: 0.9 and 0.999 are usual",
+        () -> AdamStep.of(0.1, 0.9, 2, 1e-8, 0, 1));
   }
 
   @Test
