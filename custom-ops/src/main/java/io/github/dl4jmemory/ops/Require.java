@@ -168,14 +168,12 @@ final class Require {
     }
   }
 
-  /** Two arrays of which one is written must not share memory. */
+  /**
+   * Two arrays of which one is written must not share memory. Of the caller's arrays, before {@link
+   * Dense} copies any: copies share nothing. Null and empty arrays share nothing either.
+   */
   void apart(String parameter, INDArray written, String otherName, INDArray other) {
-    if (written == null || other == null || written.isEmpty() || other.isEmpty()) {
-      return;
-    }
-    long start = Dense.address(written);
-    long otherStart = Dense.address(other);
-    if (start < otherStart + Dense.bytes(other) && otherStart < start + Dense.bytes(written)) {
+    if (SharedMemory.between(written, other)) {
       throw error(
           parameter,
           "memory of its own",

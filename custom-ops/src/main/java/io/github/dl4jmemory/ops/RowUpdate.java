@@ -24,6 +24,8 @@ final class RowUpdate {
     AdamTable.require(require, "values", values, m, v);
     INDArray longRows = requireRows(require, values, rows, rowGradients);
     AdamStep.require(require, step, values.dataType());
+    require.apart(
+        List.of("values", "m", "v", "rowGradients", "rows"), values, m, v, rowGradients, rows);
     if (!rows.isEmpty()) {
       runAdam(require, AdamTable.of(values, m, v), longRows, Dense.in(rowGradients), step);
     }
@@ -34,8 +36,6 @@ final class RowUpdate {
     INDArray values = adam.table().array();
     INDArray m = adam.m().array();
     INDArray v = adam.v().array();
-    require.apart(
-        List.of("values", "m", "v", "rowGradients", "rows"), values, m, v, gradients, rows);
     long status = KernelChoice.kernels().rowAdam(rows, gradients, false, m, v, values, step);
     require.ok(status, "rows", rows, values.size(0));
     adam.publish();
@@ -47,6 +47,7 @@ final class RowUpdate {
     AdamTable.require(require, "gradientsInUpdatesOut", gradientsInUpdatesOut, m, v);
     TouchedRows.requireGrouped(require, touched, "gradientsInUpdatesOut", gradientsInUpdatesOut);
     AdamStep.require(require, step, gradientsInUpdatesOut.dataType());
+    require.apart(List.of("gradientsInUpdatesOut", "m", "v"), gradientsInUpdatesOut, m, v);
     if (touched.count() > 0) {
       runAdam(require, AdamTable.of(gradientsInUpdatesOut, m, v), touched, step);
     }
@@ -56,7 +57,6 @@ final class RowUpdate {
     INDArray updates = adam.table().array();
     INDArray m = adam.m().array();
     INDArray v = adam.v().array();
-    require.apart(List.of("gradientsInUpdatesOut", "m", "v"), updates, m, v);
     long status = KernelChoice.kernels().rowAdam(touched.rows(), updates, true, m, v, null, step);
     require.ok(status, "touched", touched.rows(), m.size(0));
     adam.publish();
@@ -67,12 +67,12 @@ final class RowUpdate {
     Table.require(require, "values", values);
     INDArray longRows = requireRows(require, values, rows, rowGradients);
     require.finite("learningRate", learningRate, values.dataType());
+    require.apart(List.of("values", "rowGradients", "rows"), values, rowGradients, rows);
     if (rows.isEmpty()) {
       return;
     }
     Dense table = Dense.inOut(values);
     INDArray gradients = Dense.in(rowGradients);
-    require.apart(List.of("values", "rowGradients", "rows"), table.array(), gradients, longRows);
     long status =
         KernelChoice.kernels().rowSgd(longRows, gradients, false, table.array(), learningRate);
     require.ok(status, "rows", longRows, values.size(0));

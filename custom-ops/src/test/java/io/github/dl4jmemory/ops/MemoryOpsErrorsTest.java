@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.github.dl4jmemory.testkit.AssertClose;
+import io.github.dl4jmemory.testkit.Elements;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
 import org.nd4j.linalg.api.buffer.DataType;
@@ -443,5 +444,72 @@ class MemoryOpsErrorsTest {
         () ->
             MemoryOps.weightedBag(
                 table, slots, weights, table.get(NDArrayIndex.interval(0, 5), NDArrayIndex.all())));
+  }
+
+  /** The gradient of nothing is zero; before it is written, it must be found to be apart. */
+  @Test
+  void outputOfAnEmptyBatchThatSharesMemory() {
+    keys.assign(3);
+    INDArray none = floats(0, 2, 6);
+    assertRefuses(
+        "[productKeyTopKGradient] subKeyGradientsOut: expected memory of its own, got memory shared"
+            + " with subKeys (shape [2, 2, 7, 3]). Fix: pass a separate array",
+        () ->
+            MemoryOps.productKeyTopKGradient(
+                none, keys, longs(0, 2, 4), floats(0, 2, 4), floats(0, 2, 6), keys));
+    AssertClose.same("keys", floats(2, 2, 7, 3).assign(3).data().asDouble(), keys);
+  }
+
+  /** Kernels get copies of such arrays, so only the arrays of the caller tell. */
+  @Test
+  void outputThatIsNotContiguousAndSharesMemory() {
+    INDArray columns = Nd4j.arange(33).castTo(FLOAT).reshape(11, 3).dup('f');
+    double[] before = Elements.doubles(columns);
+    String fix = " (shape [11, 3]). Fix: pass a separate array";
+    assertRefuses(
+        "[rowAdam] values: expected memory of its own, got memory shared with m" + fix,
+        () -> MemoryOps.rowAdam(columns, columns, floats(11, 3), longs(1), floats(1, 3), STEP));
+    assertRefuses(
+        "[rowAdam] m: expected memory of its own, got memory shared with v" + fix,
+        () -> MemoryOps.rowAdam(grouped(slots, 11), table, columns, columns, STEP));
+    assertRefuses(
+        "[bagAdam] values: expected memory of its own, got memory shared with m" + fix,
+        () ->
+            MemoryOps.bagAdam(
+                columns, columns, floats(11, 3), weights, outGradients, grouped(slots, 11), STEP));
+    INDArray rows = columns.get(NDArrayIndex.interval(2, 7), NDArrayIndex.all());
+    assertRefuses(
+        "[bagSgd] values: expected memory of its own, got memory shared with outGradients" + fix,
+        () -> MemoryOps.bagSgd(columns, weights, rows, grouped(slots, 11), 0.1, 1));
+    assertRefuses(
+        "[weightedBag] out: expected memory of its own, got memory shared with values (shape [5, 3])."
+            + " Fix: pass a separate array",
+        () -> MemoryOps.weightedBag(columns, slots, weights, rows));
+    assertRefuses(
+        "[weightedBagGradient] valueGradientsOut: expected memory of its own, got memory shared with"
+            + " values"
+            + fix,
+        () ->
+            MemoryOps.weightedBagGradient(
+                columns, weights, outGradients, grouped(slots, 11), columns, null));
+    INDArray turned = floats(3, 7, 2, 2).permute(3, 2, 1, 0);
+    assertRefuses(
+        "[productKeyTopKGradient] subKeyGradientsOut: expected memory of its own, got memory shared"
+            + " with subKeys (shape [2, 2, 7, 3]). Fix: pass a separate array",
+        () ->
+            MemoryOps.productKeyTopKGradient(
+                query, turned, longs(5, 2, 4), floats(5, 2, 4), floats(5, 2, 6), turned));
+    AssertClose.same("columns", before, columns);
+  }
+
+  /** Columns of one array beside each other lie in one stretch of memory and share none. */
+  @Test
+  void columnsBesideEachOtherShareNothing() {
+    INDArray both = floats(11, 6);
+    INDArray left = both.get(NDArrayIndex.all(), NDArrayIndex.interval(0, 3));
+    INDArray right = both.get(NDArrayIndex.all(), NDArrayIndex.interval(3, 6));
+    MemoryOps.rowAdam(table, left, right, longs(1), floats(1, 3).assign(1), STEP);
+    assertEquals(0.1, left.getDouble(0, 0), 1e-6);
+    assertEquals(0.01, right.getDouble(0, 0), 1e-6);
   }
 }
