@@ -16,22 +16,36 @@ final class Accesses {
 
   private long capacity;
   private long count;
+  private long bags;
+  private long bagSize;
   private long slotCount;
   private INDArray rows;
 
-  /** Makes room for so many accesses, outside any workspace. */
-  void reserve(long accesses, long slots) {
-    count = accesses;
-    slotCount = slots;
+  /** Makes room for the accesses of these slots, outside any workspace. */
+  void reserve(INDArray slots, long slotsOfTable) {
+    count = slots.length();
+    bags = 1;
+    bagSize = slots.rank() == 0 ? 1 : slots.size(-1);
+    for (int axis = 0; axis < slots.rank() - 1; axis++) {
+      bags *= slots.size(axis);
+    }
+    slotCount = slotsOfTable;
     rows = null;
-    if (accesses > capacity || buffer == null) {
-      capacity = Math.max(64, accesses + accesses / 4);
-      buffer = Nd4j.createUninitializedDetached(DataType.INT64, 5 * capacity + 2);
+    if (count > capacity || buffer == null) {
+      long room = Math.max(64, count + count / 4);
+      buffer = Nd4j.createUninitializedDetached(DataType.INT64, 5 * room + 2);
+      capacity = room;
     }
   }
 
-  long count() {
-    return count;
+  /** The bags of the accesses: all axes of the slots but the last. */
+  long bags() {
+    return bags;
+  }
+
+  /** The accesses of a bag: the last axis of the slots. */
+  long bagSize() {
+    return bagSize;
   }
 
   long slotCount() {

@@ -1,5 +1,7 @@
 package io.github.dl4jmemory.ops;
 
+import org.nd4j.linalg.api.buffer.DataType;
+
 /**
  * The numbers of one Adam step.
  *
@@ -31,13 +33,25 @@ public record AdamStep(
    */
   public AdamStep {
     Require require = Require.op("AdamStep");
-    require.finite("stepSize", stepSize);
-    require.finite("gradientScale", gradientScale);
     decay(require, "beta1", beta1);
     decay(require, "beta2", beta2);
+    require.finite("stepSize", stepSize);
+    require.finite("gradientScale", gradientScale);
     if (!(epsilon > 0 && epsilon < Double.POSITIVE_INFINITY)) {
       throw require.error(
           "epsilon", "a finite number > 0", Double.toString(epsilon), "1e-8 is usual");
+    }
+  }
+
+  /** The step that an op was given, with numbers that the dtype of its table holds. */
+  static void require(Require require, AdamStep step, DataType type) {
+    require.present("step", step);
+    require.finite("step.stepSize", step.stepSize, type);
+    require.finite("step.gradientScale", step.gradientScale, type);
+    require.finite("step.epsilon", step.epsilon, type);
+    if (type == DataType.FLOAT && (float) step.epsilon == 0) {
+      throw require.error(
+          "step.epsilon", "a number > 0 as FLOAT", Double.toString(step.epsilon), "1e-8 is usual");
     }
   }
 

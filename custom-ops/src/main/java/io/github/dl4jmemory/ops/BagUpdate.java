@@ -18,7 +18,9 @@ final class BagUpdate {
     Require require = Require.op("bagAdam");
     AdamTable.require(require, "values", values, m, v);
     WeightedBag.requireGrouped(require, values, weights, outGradients, touched);
-    require.present("step", step);
+    AdamStep.require(require, step, values.dataType());
+    require.apart(List.of("values", "m", "v", "weights"), values, m, v, weights);
+    require.apart(List.of("values", "m", "v", "outGradients"), values, m, v, outGradients);
     if (touched.count() > 0) {
       AdamTable table = AdamTable.of(values, m, v);
       runAdam(require, table, Dense.in(weights), Dense.in(outGradients), touched, step);
@@ -35,8 +37,6 @@ final class BagUpdate {
     INDArray values = adam.table().array();
     INDArray m = adam.m().array();
     INDArray v = adam.v().array();
-    require.apart(List.of("values", "m", "v", "weights"), values, m, v, weights);
-    require.apart(List.of("values", "m", "v", "outGradients"), values, m, v, outGradients);
     long status =
         KernelChoice.kernels()
             .bagAdam(values, m, v, weights, outGradients, touched.accesses(), step);
@@ -54,10 +54,10 @@ final class BagUpdate {
     Require require = Require.op("bagSgd");
     Table.require(require, "values", values);
     WeightedBag.requireGrouped(require, values, weights, outGradients, touched);
-    require.finite("learningRate", learningRate);
-    require.finite("gradientScale", gradientScale);
+    double stepSize = RowUpdate.stepSize(require, learningRate, gradientScale, values.dataType());
+    require.apart("values", values, "weights", weights);
+    require.apart("values", values, "outGradients", outGradients);
     if (touched.count() > 0) {
-      double stepSize = learningRate * gradientScale;
       runSgd(
           require,
           Dense.inOut(values),
@@ -75,8 +75,6 @@ final class BagUpdate {
       INDArray outGradients,
       TouchedRows touched,
       double stepSize) {
-    require.apart("values", values.array(), "weights", weights);
-    require.apart("values", values.array(), "outGradients", outGradients);
     long status =
         KernelChoice.kernels()
             .bagSgd(values.array(), weights, outGradients, touched.accesses(), stepSize);

@@ -15,7 +15,8 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * do not depend on the number of threads.
  *
  * <p>Every method throws IllegalArgumentException, before it writes to any array, if an argument is
- * null, closed, or of another shape or dtype than stated, or if data is out of range as stated.
+ * null, closed, or of another shape or dtype than stated, if a number (or a product of two) is not
+ * finite in the dtype of the arrays, or if data is out of range as stated.
  */
 public final class MemoryOps {
   private MemoryOps() {}

@@ -36,18 +36,23 @@ final class ProductKeyTopK {
     requireTopK(require, scoresOut.size(2), subKeys);
     require.shape("slotsOut", slotsOut, TOP, scoresOut.shape());
     require.type("slotsOut", slotsOut, DataType.INT64);
+    requireApart(require, query, subKeys, scoresOut, slotsOut);
     if (!query.isEmpty()) {
       run(require, Dense.in(query), Dense.in(subKeys), Dense.out(scoresOut), Dense.out(slotsOut));
     }
   }
 
+  private static void requireApart(
+      Require require, INDArray query, INDArray subKeys, INDArray scoresOut, INDArray slotsOut) {
+    require.apart("scoresOut", scoresOut, "query", query);
+    require.apart("scoresOut", scoresOut, "subKeys", subKeys);
+    require.apart("slotsOut", slotsOut, "query", query);
+    require.apart("slotsOut", slotsOut, "subKeys", subKeys);
+    require.apart("slotsOut", slotsOut, "scoresOut", scoresOut);
+  }
+
   private static void run(
       Require require, INDArray query, INDArray subKeys, Dense scores, Dense slots) {
-    require.apart("scoresOut", scores.array(), "query", query);
-    require.apart("scoresOut", scores.array(), "subKeys", subKeys);
-    require.apart("slotsOut", slots.array(), "query", query);
-    require.apart("slotsOut", slots.array(), "subKeys", subKeys);
-    require.apart("slotsOut", slots.array(), "scoresOut", scores.array());
     long status =
         KernelChoice.kernels().productKeyTopK(query, subKeys, scores.array(), slots.array());
     require.ok(status, "query", null, 0);
@@ -78,6 +83,11 @@ final class ProductKeyTopK {
     require.type("queryGradientsOut", queryGradientsOut, query.dataType());
     require.shape("subKeyGradientsOut", subKeyGradientsOut, SUB_KEYS, subKeys.shape());
     require.type("subKeyGradientsOut", subKeyGradientsOut, query.dataType());
+    requireApart(
+        require,
+        new INDArray[] {query, subKeys, slots, scoreGradients},
+        queryGradientsOut,
+        subKeyGradientsOut);
     if (query.isEmpty()) {
       subKeyGradientsOut.assign(0);
       return;
@@ -88,14 +98,18 @@ final class ProductKeyTopK {
     runGradient(require, in, Dense.out(queryGradientsOut), Dense.out(subKeyGradientsOut));
   }
 
-  /** Query, subKeys, slots, scoreGradients to their two gradients. */
-  private static void runGradient(Require require, INDArray[] in, Dense dq, Dense dk) {
+  private static void requireApart(
+      Require require, INDArray[] in, INDArray queryGradientsOut, INDArray subKeyGradientsOut) {
     String[] names = {"query", "subKeys", "slots", "scoreGradients"};
     for (int i = 0; i < in.length; i++) {
-      require.apart("queryGradientsOut", dq.array(), names[i], in[i]);
-      require.apart("subKeyGradientsOut", dk.array(), names[i], in[i]);
+      require.apart("queryGradientsOut", queryGradientsOut, names[i], in[i]);
+      require.apart("subKeyGradientsOut", subKeyGradientsOut, names[i], in[i]);
     }
-    require.apart("subKeyGradientsOut", dk.array(), "queryGradientsOut", dq.array());
+    require.apart("subKeyGradientsOut", subKeyGradientsOut, "queryGradientsOut", queryGradientsOut);
+  }
+
+  /** Query, subKeys, slots, scoreGradients to their two gradients. */
+  private static void runGradient(Require require, INDArray[] in, Dense dq, Dense dk) {
     long status =
         KernelChoice.kernels()
             .productKeyTopKGradient(in[0], in[1], in[2], in[3], dq.array(), dk.array());

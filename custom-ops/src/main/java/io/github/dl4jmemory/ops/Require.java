@@ -156,14 +156,24 @@ final class Require {
     }
   }
 
-  /** Two arrays of which one is written must not share memory. */
-  void apart(String parameter, INDArray written, String otherName, INDArray other) {
-    if (written == null || other == null || written.isEmpty() || other.isEmpty()) {
-      return;
+  /** Finite in the dtype that the kernels compute in. */
+  void finite(String parameter, double value, DataType type) {
+    finite(parameter, value);
+    if (type == DataType.FLOAT && Float.isInfinite((float) value)) {
+      throw error(
+          parameter,
+          "a finite number as FLOAT",
+          Double.toString(value),
+          "use a smaller number, or DOUBLE arrays");
     }
-    long start = Dense.address(written);
-    long otherStart = Dense.address(other);
-    if (start < otherStart + Dense.bytes(other) && otherStart < start + Dense.bytes(written)) {
+  }
+
+  /**
+   * Two arrays of which one is written must not share memory. Of the caller's arrays, before {@link
+   * Dense} copies any: copies share nothing. Null and empty arrays share nothing either.
+   */
+  void apart(String parameter, INDArray written, String otherName, INDArray other) {
+    if (SharedMemory.between(written, other)) {
       throw error(
           parameter,
           "memory of its own",

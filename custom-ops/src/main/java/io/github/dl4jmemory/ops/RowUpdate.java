@@ -3,6 +3,7 @@ package io.github.dl4jmemory.ops;
 import static io.github.dl4jmemory.ops.Require.ANY;
 
 import java.util.List;
+import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** Checks the arguments of rowAdam, rowSgd and zeroRows, and calls the kernels. */
@@ -22,7 +23,9 @@ final class RowUpdate {
     Require require = Require.op("rowAdam");
     AdamTable.require(require, "values", values, m, v);
     INDArray longRows = requireRows(require, values, rows, rowGradients);
-    require.present("step", step);
+    AdamStep.require(require, step, values.dataType());
+    require.apart(
+        List.of("values", "m", "v", "rowGradients", "rows"), values, m, v, rowGradients, rows);
     if (!rows.isEmpty()) {
       runAdam(require, AdamTable.of(values, m, v), longRows, Dense.in(rowGradients), step);
     }
@@ -33,8 +36,6 @@ final class RowUpdate {
     INDArray values = adam.table().array();
     INDArray m = adam.m().array();
     INDArray v = adam.v().array();
-    require.apart(
-        List.of("values", "m", "v", "rowGradients", "rows"), values, m, v, gradients, rows);
     long status = KernelChoice.kernels().rowAdam(rows, gradients, false, m, v, values, step);
     require.ok(status, "rows", rows, values.size(0));
     adam.publish();
@@ -45,7 +46,8 @@ final class RowUpdate {
     Require require = Require.op("rowAdam");
     AdamTable.require(require, "gradientsInUpdatesOut", gradientsInUpdatesOut, m, v);
     TouchedRows.requireGrouped(require, touched, "gradientsInUpdatesOut", gradientsInUpdatesOut);
-    require.present("step", step);
+    AdamStep.require(require, step, gradientsInUpdatesOut.dataType());
+    require.apart(List.of("gradientsInUpdatesOut", "m", "v"), gradientsInUpdatesOut, m, v);
     if (touched.count() > 0) {
       runAdam(require, AdamTable.of(gradientsInUpdatesOut, m, v), touched, step);
     }
@@ -55,7 +57,6 @@ final class RowUpdate {
     INDArray updates = adam.table().array();
     INDArray m = adam.m().array();
     INDArray v = adam.v().array();
-    require.apart(List.of("gradientsInUpdatesOut", "m", "v"), updates, m, v);
     long status = KernelChoice.kernels().rowAdam(touched.rows(), updates, true, m, v, null, step);
     require.ok(status, "touched", touched.rows(), m.size(0));
     adam.publish();
@@ -65,13 +66,13 @@ final class RowUpdate {
     Require require = Require.op("rowSgd");
     Table.require(require, "values", values);
     INDArray longRows = requireRows(require, values, rows, rowGradients);
-    require.finite("learningRate", learningRate);
+    require.finite("learningRate", learningRate, values.dataType());
+    require.apart(List.of("values", "rowGradients", "rows"), values, rowGradients, rows);
     if (rows.isEmpty()) {
       return;
     }
     Dense table = Dense.inOut(values);
     INDArray gradients = Dense.in(rowGradients);
-    require.apart(List.of("values", "rowGradients", "rows"), table.array(), gradients, longRows);
     long status =
         KernelChoice.kernels().rowSgd(longRows, gradients, false, table.array(), learningRate);
     require.ok(status, "rows", longRows, values.size(0));
@@ -86,17 +87,26 @@ final class RowUpdate {
     Require require = Require.op("rowSgd");
     Table.require(require, "gradientsInUpdatesOut", gradientsInUpdatesOut);
     TouchedRows.requireGrouped(require, touched, "gradientsInUpdatesOut", gradientsInUpdatesOut);
-    require.finite("learningRate", learningRate);
-    require.finite("gradientScale", gradientScale);
+    double stepSize =
+        stepSize(require, learningRate, gradientScale, gradientsInUpdatesOut.dataType());
     if (touched.count() == 0) {
       return;
     }
     Dense updates = Dense.inOut(gradientsInUpdatesOut);
     long status =
-        KernelChoice.kernels()
-            .rowSgd(touched.rows(), updates.array(), true, null, learningRate * gradientScale);
+        KernelChoice.kernels().rowSgd(touched.rows(), updates.array(), true, null, stepSize);
     require.ok(status, "touched", touched.rows(), updates.array().size(0));
     updates.publish();
+  }
+
+  /** What a gradient is multiplied by; the kernels round it to the dtype of the table. */
+  static double stepSize(
+      Require require, double learningRate, double gradientScale, DataType type) {
+    require.finite("learningRate", learningRate);
+    require.finite("gradientScale", gradientScale);
+    double stepSize = learningRate * gradientScale;
+    require.finite("learningRate * gradientScale", stepSize, type);
+    return stepSize;
   }
 
   static void zero(TouchedRows touched, INDArray table) {

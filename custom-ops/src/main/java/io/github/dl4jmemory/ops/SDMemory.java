@@ -138,8 +138,9 @@ public final class SDMemory {
    * @param rowGradients their gradients
    * @param step the numbers of the step, stored in the graph
    * @return values, m and v after the step
-   * @throws IllegalArgumentException if an argument is missing or a type is wrong; when the graph
-   *     runs, wrong shapes, rows outside of the table and rows that do not ascend throw
+   * @throws IllegalArgumentException if an argument is missing, a type is wrong or does not hold a
+   *     number of the step; when the graph runs, wrong shapes, rows outside of the table and rows
+   *     that do not ascend throw
    * @throws IllegalStateException if the native library cannot be used, with the reason
    */
   public static SDVariable[] rowAdam(
@@ -159,7 +160,7 @@ public final class SDMemory {
     require.present("v", v);
     require.present("rows", rows);
     require.present("rowGradients", rowGradients);
-    require.present("step", step);
+    AdamStep.require(require, step, values.dataType());
     register();
     SDVariable[] in = {values, m, v, rows, rowGradients};
     SDVariable[] out = new RowAdamOp(sd, in, step).outputVariables(name);
@@ -188,8 +189,8 @@ public final class SDMemory {
    * @param learningRate the learning rate, stored in the graph
    * @return the table after the step
    * @throws IllegalArgumentException if an argument is missing, a type is wrong or the learning
-   *     rate is not finite; when the graph runs, wrong shapes, rows outside of the table and rows
-   *     that do not ascend throw
+   *     rate is not finite in the type of values; when the graph runs, wrong shapes, rows outside
+   *     of the table and rows that do not ascend throw
    * @throws IllegalStateException if the native library cannot be used, with the reason
    */
   public static SDVariable rowSgd(
@@ -205,7 +206,7 @@ public final class SDMemory {
     require.present("values", values);
     require.present("rows", rows);
     require.present("rowGradients", rowGradients);
-    require.finite("learningRate", learningRate);
+    require.finite("learningRate", learningRate, values.dataType());
     register();
     SDVariable[] in = {values, rows, rowGradients};
     return new RowSgdOp(sd, in, learningRate).outputVariables(name)[0];

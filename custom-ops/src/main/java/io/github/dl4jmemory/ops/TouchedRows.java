@@ -20,7 +20,8 @@ public final class TouchedRows {
    * Groups the accesses of a batch by slot, in place of what was grouped before. Cost: a few passes
    * over the accesses.
    *
-   * @param slots the slots read, LONG or INT, any shape; [bags, bagSize] for a weighted bag
+   * @param slots the slots read, LONG or INT, any shape; [bags, bagSize] for a weighted bag, where
+   *     bags may be several axes
    * @param slotCount slots of the table
    * @throws IllegalArgumentException if slots is null, closed or of another dtype, or a slot is
    *     outside [0, slotCount)
@@ -33,7 +34,7 @@ public final class TouchedRows {
     rows = null;
     require.open("slots", slots, "[bags, bagSize]");
     INDArray dense = Dense.in(require.longs("slots", slots));
-    accesses.reserve(dense.length(), slotCount);
+    accesses.reserve(dense, slotCount);
     if (dense.isEmpty()) {
       rows = Nd4j.create(DataType.INT64, 0);
       return;
@@ -84,13 +85,13 @@ public final class TouchedRows {
     }
   }
 
-  /** Checks that as many accesses were grouped as the array has weights. */
-  void requireAccesses(Require require, String parameter, INDArray weights) {
-    if (accesses.count() != weights.length()) {
+  /** Checks that the weights [bags, bagSize] are those of the bags that were grouped. */
+  void requireBags(Require require, String parameter, INDArray weights) {
+    if (accesses.bags() != weights.size(0) || accesses.bagSize() != weights.size(1)) {
       throw require.error(
           parameter,
-          accesses.count() + " weights, as grouped",
-          weights.length() + " weights",
+          accesses.bags() + " bags of " + accesses.bagSize() + ", as grouped",
+          weights.size(0) + " bags of " + weights.size(1),
           weights,
           "call touched.group with the slots of these weights");
     }

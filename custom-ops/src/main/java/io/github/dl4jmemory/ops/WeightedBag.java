@@ -29,6 +29,9 @@ final class WeightedBag {
     require.type("weights", weights, values.dataType());
     require.shape("out", out, OUT, slots.size(0), values.size(1));
     require.type("out", out, values.dataType());
+    require.apart("out", out, "values", values);
+    require.apart("out", out, "slots", slots);
+    require.apart("out", out, "weights", weights);
     if (!slots.isEmpty()) {
       run(require, Dense.in(values), Dense.in(longSlots), Dense.in(weights), Dense.out(out));
     }
@@ -36,9 +39,6 @@ final class WeightedBag {
 
   private static void run(
       Require require, INDArray values, INDArray slots, INDArray weights, Dense out) {
-    require.apart("out", out.array(), "values", values);
-    require.apart("out", out.array(), "slots", slots);
-    require.apart("out", out.array(), "weights", weights);
     long status = KernelChoice.kernels().weightedBag(values, slots, weights, out.array());
     require.ok(status, "slots", slots, values.size(0));
     out.publish();
@@ -78,9 +78,20 @@ final class WeightedBag {
       require.type("weightGradientsOut", weightGradientsOut, values.dataType());
     }
     INDArray[] in = {values, weights, outGradients};
+    requireApart(require, in, valueGradientsOut, weightGradientsOut);
     Dense dv = valueGradientsOut == null ? Dense.NONE : Dense.inOut(valueGradientsOut);
     Dense dw = weightGradientsOut == null ? Dense.NONE : Dense.out(weightGradientsOut);
     runGradient(require, in, touched, dv, true, dw);
+  }
+
+  private static void requireApart(
+      Require require, INDArray[] in, INDArray valueGradientsOut, INDArray weightGradientsOut) {
+    String[] names = {"values", "weights", "outGradients"};
+    for (int i = 0; i < in.length; i++) {
+      require.apart("valueGradientsOut", valueGradientsOut, names[i], in[i]);
+      require.apart("weightGradientsOut", weightGradientsOut, names[i], in[i]);
+    }
+    require.apart("weightGradientsOut", weightGradientsOut, "valueGradientsOut", valueGradientsOut);
   }
 
   /** Values, weights, outGradients to the gradients of the touched rows and of the weights. */
@@ -90,12 +101,6 @@ final class WeightedBag {
       return;
     }
     INDArray[] dense = {Dense.in(in[0]), Dense.in(in[1]), Dense.in(in[2])};
-    String[] names = {"values", "weights", "outGradients"};
-    for (int i = 0; i < dense.length; i++) {
-      require.apart("valueGradientsOut", dv.array(), names[i], dense[i]);
-      require.apart("weightGradientsOut", dw.array(), names[i], dense[i]);
-    }
-    require.apart("weightGradientsOut", dw.array(), "valueGradientsOut", dv.array());
     long status =
         KernelChoice.kernels()
             .weightedBagGradient(
@@ -130,6 +135,6 @@ final class WeightedBag {
       TouchedRows touched) {
     requireGradients(require, values, weights, outGradients);
     TouchedRows.requireGrouped(require, touched, "values", values);
-    touched.requireAccesses(require, "weights", weights);
+    touched.requireBags(require, "weights", weights);
   }
 }

@@ -48,7 +48,7 @@ class BagUpdateTest {
       v.muli(v).addi(0.01);
       weights = Elements.uniform(random, type, BAGS, slots.size(1));
       outGradients = Elements.uniform(random, type, BAGS, valueSize);
-      accesses.reserve(slots.length(), SLOTS);
+      accesses.reserve(slots, SLOTS);
       assertEquals(Kernels.OK, kernels.groupByRow(slots, SLOTS, accesses));
       accesses.grouped();
       rows = Elements.longs(accesses.rows());

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.github.dl4jmemory.testkit.AssertClose;
+import io.github.dl4jmemory.testkit.Elements;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
 import org.nd4j.linalg.api.buffer.DataType;
@@ -268,7 +269,7 @@ class MemoryOpsErrorsTest {
                 new TouchedRows(),
                 STEP));
     assertRefuses(
-        "[weightedBagGradient] weights: expected 20 weights, as grouped, got 15 weights (shape [5,"
+        "[weightedBagGradient] weights: expected 5 bags of 4, as grouped, got 5 bags of 3 (shape [5,"
             + " 3]). Fix: call touched.group with the slots of these weights",
         () ->
             MemoryOps.weightedBagGradient(
@@ -278,6 +279,28 @@ class MemoryOpsErrorsTest {
                 grouped(slots, 11),
                 floats(11, 3),
                 floats(5, 3)));
+  }
+
+  /** As many weights as were grouped, in bags of another size. */
+  @Test
+  void bagsThatWereGroupedTransposed() {
+    TouchedRows touched = grouped(slots, 11);
+    INDArray transposed = floats(4, 5);
+    INDArray out = floats(4, 3);
+    String message =
+        "weights: expected 5 bags of 4, as grouped, got 4 bags of 5 (shape [4, 5]). Fix: call"
+            + " touched.group with the slots of these weights";
+    assertRefuses(
+        "[bagAdam] " + message,
+        () ->
+            MemoryOps.bagAdam(table, floats(11, 3), floats(11, 3), transposed, out, touched, STEP));
+    assertRefuses(
+        "[bagSgd] " + message, () -> MemoryOps.bagSgd(table, transposed, out, touched, 0.1, 1));
+    assertRefuses(
+        "[weightedBagGradient] " + message,
+        () ->
+            MemoryOps.weightedBagGradient(
+                table, transposed, out, touched, floats(11, 3), floats(4, 5)));
   }
 
   /** After a group that failed, the old rows must not be used. */
@@ -324,6 +347,72 @@ class MemoryOpsErrorsTest {
         () -> AdamStep.of(0.1, 0.9, 0.9, 1e-8, -1, 1));
   }
 
+  /** Each factor is finite; what the kernels multiply by is not. */
+  @Test
+  void productThatIsNotFinite() {
+    TouchedRows touched = grouped(slots, 11);
+    String overflow =
+        "learningRate * gradientScale: expected a finite number, got Infinity. Fix: check the"
+            + " configuration";
+    INDArray wide = table.castTo(DOUBLE);
+    assertRefuses("[rowSgd] " + overflow, () -> MemoryOps.rowSgd(touched, wide, 1e200, 1e200));
+    assertRefuses(
+        "[bagSgd] " + overflow,
+        () ->
+            MemoryOps.bagSgd(
+                wide, weights.castTo(DOUBLE), outGradients.castTo(DOUBLE), touched, 1e200, 1e200));
+    String tooLarge =
+        "learningRate * gradientScale: expected a finite number as FLOAT, got 1.0E40. Fix: use a"
+            + " smaller number, or DOUBLE arrays";
+    assertRefuses("[rowSgd] " + tooLarge, () -> MemoryOps.rowSgd(touched, table, 1e20, 1e20));
+    assertRefuses(
+        "[bagSgd] " + tooLarge,
+        () -> MemoryOps.bagSgd(table, weights, outGradients, touched, 1e20, 1e20));
+    MemoryOps.rowSgd(touched, table, 1e40, 1e-20);
+    MemoryOps.bagSgd(table, weights, outGradients, touched, 1e40, 1e-20);
+  }
+
+  @Test
+  void numberThatFloatDoesNotHold() {
+    String holds = ": expected a finite number as FLOAT, got 1.0E39. Fix: use a smaller number, or";
+    assertRefuses(
+        "[rowSgd] learningRate" + holds + " DOUBLE arrays",
+        () -> MemoryOps.rowSgd(table, longs(1), floats(1, 3), 1e39));
+    assertStepRefused("stepSize" + holds + " DOUBLE arrays", new AdamStep(1e39, 0.9, 0.9, 1e-8, 1));
+    assertStepRefused("epsilon" + holds + " DOUBLE arrays", new AdamStep(0.1, 0.9, 0.9, 1e39, 1));
+    assertStepRefused(
+        "gradientScale" + holds + " DOUBLE arrays", new AdamStep(0.1, 0.9, 0.9, 1e-8, 1e39));
+    assertStepRefused(
+        "epsilon: expected a number > 0 as FLOAT, got 1.0E-60. Fix: 1e-8 is usual",
+        new AdamStep(0.1, 0.9, 0.9, 1e-60, 1));
+    MemoryOps.rowSgd(table.castTo(DOUBLE), longs(1), floats(1, 3).castTo(DOUBLE), 1e39);
+  }
+
+  /** By each of the ops that take a step. */
+  private void assertStepRefused(String message, AdamStep step) {
+    INDArray m = floats(11, 3);
+    INDArray v = floats(11, 3);
+    TouchedRows touched = grouped(slots, 11);
+    assertRefuses(
+        "[rowAdam] step." + message,
+        () -> MemoryOps.rowAdam(table, m, v, longs(1), floats(1, 3), step));
+    assertRefuses("[rowAdam] step." + message, () -> MemoryOps.rowAdam(touched, table, m, v, step));
+    assertRefuses(
+        "[bagAdam] step." + message,
+        () -> MemoryOps.bagAdam(table, m, v, weights, outGradients, touched, step));
+  }
+
+  /** A decay that is not one is named, not the step size that it makes. */
+  @Test
+  void decayOfAStepMadeByItsIteration() {
+    assertRefuses(
+        "[AdamStep] beta1: expected a number in [0, 1), got 1.0. Fix: 0.9 and 0.999 are usual",
+        () -> AdamStep.of(0.1, 1, 0.9, 1e-8, 0, 1));
+    assertRefuses(
+        "[AdamStep] beta2: expected a number in [0, 1), got 2.0. Fix: 0.9 and 0.999 are usual",
+        () -> AdamStep.of(0.1, 0.9, 2, 1e-8, 0, 1));
+  }
+
   @Test
   void outputThatSharesMemory() {
     INDArray both = floats(22, 3);
@@ -355,5 +444,72 @@ class MemoryOpsErrorsTest {
         () ->
             MemoryOps.weightedBag(
                 table, slots, weights, table.get(NDArrayIndex.interval(0, 5), NDArrayIndex.all())));
+  }
+
+  /** The gradient of nothing is zero; before it is written, it must be found to be apart. */
+  @Test
+  void outputOfAnEmptyBatchThatSharesMemory() {
+    keys.assign(3);
+    INDArray none = floats(0, 2, 6);
+    assertRefuses(
+        "[productKeyTopKGradient] subKeyGradientsOut: expected memory of its own, got memory shared"
+            + " with subKeys (shape [2, 2, 7, 3]). Fix: pass a separate array",
+        () ->
+            MemoryOps.productKeyTopKGradient(
+                none, keys, longs(0, 2, 4), floats(0, 2, 4), floats(0, 2, 6), keys));
+    AssertClose.same("keys", floats(2, 2, 7, 3).assign(3).data().asDouble(), keys);
+  }
+
+  /** Kernels get copies of such arrays, so only the arrays of the caller tell. */
+  @Test
+  void outputThatIsNotContiguousAndSharesMemory() {
+    INDArray columns = Nd4j.arange(33).castTo(FLOAT).reshape(11, 3).dup('f');
+    double[] before = Elements.doubles(columns);
+    String fix = " (shape [11, 3]). Fix: pass a separate array";
+    assertRefuses(
+        "[rowAdam] values: expected memory of its own, got memory shared with m" + fix,
+        () -> MemoryOps.rowAdam(columns, columns, floats(11, 3), longs(1), floats(1, 3), STEP));
+    assertRefuses(
+        "[rowAdam] m: expected memory of its own, got memory shared with v" + fix,
+        () -> MemoryOps.rowAdam(grouped(slots, 11), table, columns, columns, STEP));
+    assertRefuses(
+        "[bagAdam] values: expected memory of its own, got memory shared with m" + fix,
+        () ->
+            MemoryOps.bagAdam(
+                columns, columns, floats(11, 3), weights, outGradients, grouped(slots, 11), STEP));
+    INDArray rows = columns.get(NDArrayIndex.interval(2, 7), NDArrayIndex.all());
+    assertRefuses(
+        "[bagSgd] values: expected memory of its own, got memory shared with outGradients" + fix,
+        () -> MemoryOps.bagSgd(columns, weights, rows, grouped(slots, 11), 0.1, 1));
+    assertRefuses(
+        "[weightedBag] out: expected memory of its own, got memory shared with values (shape [5, 3])."
+            + " Fix: pass a separate array",
+        () -> MemoryOps.weightedBag(columns, slots, weights, rows));
+    assertRefuses(
+        "[weightedBagGradient] valueGradientsOut: expected memory of its own, got memory shared with"
+            + " values"
+            + fix,
+        () ->
+            MemoryOps.weightedBagGradient(
+                columns, weights, outGradients, grouped(slots, 11), columns, null));
+    INDArray turned = floats(3, 7, 2, 2).permute(3, 2, 1, 0);
+    assertRefuses(
+        "[productKeyTopKGradient] subKeyGradientsOut: expected memory of its own, got memory shared"
+            + " with subKeys (shape [2, 2, 7, 3]). Fix: pass a separate array",
+        () ->
+            MemoryOps.productKeyTopKGradient(
+                query, turned, longs(5, 2, 4), floats(5, 2, 4), floats(5, 2, 6), turned));
+    AssertClose.same("columns", before, columns);
+  }
+
+  /** Columns of one array beside each other lie in one stretch of memory and share none. */
+  @Test
+  void columnsBesideEachOtherShareNothing() {
+    INDArray both = floats(11, 6);
+    INDArray left = both.get(NDArrayIndex.all(), NDArrayIndex.interval(0, 3));
+    INDArray right = both.get(NDArrayIndex.all(), NDArrayIndex.interval(3, 6));
+    MemoryOps.rowAdam(table, left, right, longs(1), floats(1, 3).assign(1), STEP);
+    assertEquals(0.1, left.getDouble(0, 0), 1e-6);
+    assertEquals(0.01, right.getDouble(0, 0), 1e-6);
   }
 }

@@ -223,6 +223,7 @@ class SDMemoryTest {
     SameDiff sd = SameDiff.create();
     SDVariable query = sd.placeHolder("query", DataType.FLOAT, -1, 2, 4);
     SDVariable keys = sd.placeHolder("keys", DataType.DOUBLE, 2, 2, 3, 2);
+    SDVariable slots = sd.placeHolder("slots", DataType.INT64, -1);
     assertMessage(
         "[product_key_topk] topK: expected 1 to n, got 0. Fix: choose a larger topK",
         () -> SDMemory.productKeyTopK(sd, "a", query, query, 0));
@@ -246,6 +247,15 @@ class SDMemoryTest {
     assertMessage(
         "[row_sgd] learningRate: expected a finite number, got NaN. Fix: check the configuration",
         () -> SDMemory.rowSgd(sd, "a", keys, keys, keys, Double.NaN));
+    String holds = ": expected a finite number as FLOAT, got 1.0E39. Fix: use a smaller number, or";
+    assertMessage(
+        "[row_sgd] learningRate" + holds + " DOUBLE arrays",
+        () -> SDMemory.rowSgd(sd, "a", query, slots, query, 1e39));
+    assertMessage(
+        "[row_adam] step.stepSize" + holds + " DOUBLE arrays",
+        () ->
+            SDMemory.rowAdam(
+                sd, "a", query, query, query, slots, query, new AdamStep(1e39, 0, 0, 1, 1)));
     assertMessage(
         "[product_key_topk] input 1: expected FLOAT, got DOUBLE. Fix: cast it with castTo(..)",
         () -> SDMemory.productKeyTopK(sd, "b", query, keys, 1));

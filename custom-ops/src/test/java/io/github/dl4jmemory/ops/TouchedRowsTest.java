@@ -19,7 +19,7 @@ import org.nd4j.linalg.factory.Nd4j;
 class TouchedRowsTest {
   private static void assertGroups(Kernels kernels, INDArray slots, long slotCount) {
     Accesses accesses = new Accesses();
-    accesses.reserve(slots.length(), slotCount);
+    accesses.reserve(slots, slotCount);
     assertEquals(Kernels.OK, kernels.groupByRow(slots, slotCount, accesses));
     accesses.grouped();
     long[] slot = Elements.longs(slots);
@@ -65,7 +65,7 @@ class TouchedRowsTest {
             slots.putScalar(41, wrong);
             slots.putScalar(58, wrong);
             Accesses accesses = new Accesses();
-            accesses.reserve(59, 13);
+            accesses.reserve(slots, 13);
             assertEquals(41 << 8 | Kernels.OUT_OF_RANGE, kernels.groupByRow(slots, 13, accesses));
           }
         });
@@ -85,5 +85,24 @@ class TouchedRowsTest {
     touched.group(Nd4j.create(DataType.INT64, 0, 4), 97);
     assertEquals(0, touched.count());
     assertEquals(0, touched.rows().length());
+  }
+
+  /** Bags may be several axes, such as batch and heads: the last axis is the bag. */
+  @Test
+  void bagsOfSeveralAxesAreThoseOfOne(Random random) {
+    INDArray slots = Elements.slots(random, 11, 3, 2, 4);
+    INDArray weights = Elements.uniform(random, DataType.DOUBLE, 6, 4);
+    INDArray outGradients = Elements.uniform(random, DataType.DOUBLE, 6, 5);
+    INDArray[] values = {
+      Elements.uniform(random, DataType.DOUBLE, 11, 5), Nd4j.create(DataType.DOUBLE, 11, 5)
+    };
+    values[1].assign(values[0]);
+    INDArray[] grouped = {slots, slots.reshape(6, 4)};
+    for (int i = 0; i < 2; i++) {
+      TouchedRows touched = new TouchedRows();
+      touched.group(grouped[i], 11);
+      MemoryOps.bagSgd(values[i], weights, outGradients, touched, 0.5, 1);
+    }
+    AssertClose.same("values", Elements.doubles(values[1]), values[0]);
   }
 }

@@ -115,7 +115,7 @@ class WeightedBagTest {
     DataType type = values.dataType();
     int valueSize = (int) values.size(1);
     Accesses accesses = new Accesses();
-    accesses.reserve(slots.length(), values.size(0));
+    accesses.reserve(slots, values.size(0));
     assertEquals(Kernels.OK, kernels.groupByRow(slots, values.size(0), accesses));
     accesses.grouped();
     long[] rows = Elements.longs(accesses.rows());

@@ -1,0 +1,43 @@
+package io.github.dl4jmemory.ops;
+
+import java.util.Comparator;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/**
+ * Whether two arrays share memory, found by the first element of each: exact for arrays that are
+ * contiguous, and for the same array in two orders. Views that cross, rows and columns of one
+ * array, and begin outside each other are not found.
+ */
+final class SharedMemory {
+  private SharedMemory() {}
+
+  static boolean between(INDArray a, INDArray b) {
+    if (a == null || b == null || a.isEmpty() || b.isEmpty()) {
+      return false;
+    }
+    return holds(a, Dense.address(b)) || holds(b, Dense.address(a));
+  }
+
+  /** Whether an element of the array stands at the address. */
+  private static boolean holds(INDArray array, long address) {
+    long rest = Math.floorDiv(address - Dense.address(array), (long) array.dataType().width());
+    for (int axis : widestFirst(array)) {
+      if (rest < 0) {
+        return false;
+      }
+      rest -= Math.min(rest / array.stride(axis), array.size(axis) - 1) * array.stride(axis);
+    }
+    return rest == 0;
+  }
+
+  /** The axes with more than one entry, from the largest stride down. */
+  private static List<Integer> widestFirst(INDArray array) {
+    return IntStream.range(0, array.rank())
+        .filter(axis -> array.size(axis) > 1 && array.stride(axis) > 0)
+        .boxed()
+        .sorted(Comparator.comparingLong((Integer axis) -> -array.stride(axis)))
+        .toList();
+  }
+}
