@@ -140,6 +140,7 @@ class ProductKeyTopKGradient final : public Typed<ProductKeyTopKGradient> {
 
 void requireBag(const char *op, const Shape &values, const Shape &slots, const Shape &weights) {
   requireFloating(op, "values", values, "[slots, valueSize]", 2);
+  if (values.size(1) < 1) reject(op, "values", "valueSize >= 1", values.sizes(), "give a slot a value");
   requireIndices(op, "slots", slots, "[bags, bagSize]", 2);
   requireFloating(op, "weights", weights, "[bags, bagSize]", 2);
   requireSameType(op, "weights", weights, "values", values);

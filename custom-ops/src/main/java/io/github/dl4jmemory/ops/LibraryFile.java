@@ -3,6 +3,9 @@ package io.github.dl4jmemory.ops;
 import io.github.dl4jmemory.ops.NativeLibrary.Unavailable;
 import java.io.IOException;
 import java.io.InputStream;
+import java.lang.reflect.Method;
+import java.lang.reflect.Modifier;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -11,6 +14,7 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Locale;
 
 /**
@@ -59,6 +63,31 @@ final class LibraryFile {
       return new LibraryFile(name, in.readAllBytes());
     } catch (IOException e) {
       throw new Unavailable("cannot read " + resource + " from the jar: " + e.getMessage());
+    }
+  }
+
+  /**
+   * Checks that the names of a class's native methods stand in the library. The JVM looks for a
+   * method at its first call, which may be in the middle of a training.
+   *
+   * @throws Unavailable if a name is missing
+   */
+  void requireFunctionsOf(Class<?> type) {
+    String text = new String(content, StandardCharsets.ISO_8859_1);
+    String prefix = "Java_" + type.getName().replace('.', '_') + "_";
+    List<String> missing =
+        Arrays.stream(type.getDeclaredMethods())
+            .filter(method -> Modifier.isNative(method.getModifiers()))
+            .map(Method::getName)
+            .filter(method -> !text.contains(prefix + method + '\0'))
+            .sorted()
+            .toList();
+    if (!missing.isEmpty()) {
+      throw new Unavailable(
+          name
+              + " has no "
+              + String.join(", ", missing)
+              + ": it was built from other sources than this jar");
     }
   }
 

@@ -99,7 +99,14 @@ final class NativeLibrary {
   /** ND4J first: its backend brings the OpenMP runtime that the kernels share with it. */
   private static Map<String, Long> loadKernels() {
     Nd4j.getExecutioner();
-    LibraryFile.named("libdl4jmemory.so").load();
+    LibraryFile file = LibraryFile.named("libdl4jmemory.so");
+    file.requireFunctionsOf(NativeFunctions.class);
+    file.load();
+    try {
+      NativeFunctions.instructionSet();
+    } catch (UnsatisfiedLinkError e) {
+      throw new Unavailable("cannot call libdl4jmemory.so: " + e.getMessage());
+    }
     return Map.of();
   }
 

@@ -61,8 +61,8 @@ public final class SDMemory {
    * @param subKeys the sub-keys
    * @param topK slots per query, 1 to n
    * @return scores and slots
-   * @throws IllegalArgumentException if an argument is missing, a type is wrong or topK is below 1;
-   *     when the graph runs, wrong shapes, topK above n and NaN scores throw
+   * @throws IllegalArgumentException if an argument is missing or of another graph, a type is wrong
+   *     or topK is below 1; when the graph runs, wrong shapes, topK above n and NaN scores throw
    * @throws IllegalStateException if the native library cannot be used, with the reason
    */
   public static SDVariable[] productKeyTopK(
@@ -70,8 +70,8 @@ public final class SDMemory {
     Require require = Require.op(ProductKeyTopKOp.NAME);
     require.present("sd", sd);
     require.present("name", name);
-    require.present("query", query);
-    require.present("subKeys", subKeys);
+    variable(require, sd, "query", query);
+    variable(require, sd, "subKeys", subKeys);
     if (topK < 1) {
       throw require.error("topK", "1 to n", Integer.toString(topK), "choose a larger topK");
     }
@@ -100,8 +100,8 @@ public final class SDMemory {
    * @param slots the rows to sum
    * @param weights their weights
    * @return the sums
-   * @throws IllegalArgumentException if an argument is missing or a type is wrong; when the graph
-   *     runs, wrong shapes and slots outside of the table throw
+   * @throws IllegalArgumentException if an argument is missing or of another graph or a type is
+   *     wrong; when the graph runs, wrong shapes and slots outside of the table throw
    * @throws IllegalStateException if the native library cannot be used, with the reason
    */
   public static SDVariable weightedBag(
@@ -109,9 +109,9 @@ public final class SDMemory {
     Require require = Require.op(WeightedBagOp.NAME);
     require.present("sd", sd);
     require.present("name", name);
-    require.present("values", values);
-    require.present("slots", slots);
-    require.present("weights", weights);
+    variable(require, sd, "values", values);
+    variable(require, sd, "slots", slots);
+    variable(require, sd, "weights", weights);
     register();
     return new WeightedBagOp(sd, values, slots, weights).outputVariables(name)[0];
   }
@@ -138,9 +138,9 @@ public final class SDMemory {
    * @param rowGradients their gradients
    * @param step the numbers of the step, stored in the graph
    * @return values, m and v after the step
-   * @throws IllegalArgumentException if an argument is missing, a type is wrong or does not hold a
-   *     number of the step; when the graph runs, wrong shapes, rows outside of the table and rows
-   *     that do not ascend throw
+   * @throws IllegalArgumentException if an argument is missing or of another graph, a type is wrong
+   *     or does not hold a number of the step; when the graph runs, wrong shapes, rows outside of
+   *     the table and rows that do not ascend throw
    * @throws IllegalStateException if the native library cannot be used, with the reason
    */
   public static SDVariable[] rowAdam(
@@ -155,11 +155,11 @@ public final class SDMemory {
     Require require = Require.op(RowAdamOp.NAME);
     require.present("sd", sd);
     require.present("name", name);
-    require.present("values", values);
-    require.present("m", m);
-    require.present("v", v);
-    require.present("rows", rows);
-    require.present("rowGradients", rowGradients);
+    variable(require, sd, "values", values);
+    variable(require, sd, "m", m);
+    variable(require, sd, "v", v);
+    variable(require, sd, "rows", rows);
+    variable(require, sd, "rowGradients", rowGradients);
     AdamStep.require(require, step, values.dataType());
     register();
     SDVariable[] in = {values, m, v, rows, rowGradients};
@@ -188,9 +188,9 @@ public final class SDMemory {
    * @param rowGradients their gradients
    * @param learningRate the learning rate, stored in the graph
    * @return the table after the step
-   * @throws IllegalArgumentException if an argument is missing, a type is wrong or the learning
-   *     rate is not finite in the type of values; when the graph runs, wrong shapes, rows outside
-   *     of the table and rows that do not ascend throw
+   * @throws IllegalArgumentException if an argument is missing or of another graph, a type is wrong
+   *     or the learning rate is not finite in the type of values; when the graph runs, wrong
+   *     shapes, rows outside of the table and rows that do not ascend throw
    * @throws IllegalStateException if the native library cannot be used, with the reason
    */
   public static SDVariable rowSgd(
@@ -203,12 +203,21 @@ public final class SDMemory {
     Require require = Require.op(RowSgdOp.NAME);
     require.present("sd", sd);
     require.present("name", name);
-    require.present("values", values);
-    require.present("rows", rows);
-    require.present("rowGradients", rowGradients);
+    variable(require, sd, "values", values);
+    variable(require, sd, "rows", rows);
+    variable(require, sd, "rowGradients", rowGradients);
     require.finite("learningRate", learningRate, values.dataType());
     register();
     SDVariable[] in = {values, rows, rowGradients};
     return new RowSgdOp(sd, in, learningRate).outputVariables(name)[0];
+  }
+
+  /** ND4J binds the inputs of an op by name, so those of another graph would go unnoticed. */
+  private static void variable(Require require, SameDiff sd, String parameter, SDVariable value) {
+    require.present(parameter, value);
+    if (value.getSameDiff() != sd) {
+      throw require.error(
+          parameter, "a variable of this graph", "one of another", "make it with this SameDiff");
+    }
   }
 }

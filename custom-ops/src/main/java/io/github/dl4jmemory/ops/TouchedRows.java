@@ -23,8 +23,8 @@ public final class TouchedRows {
    * @param slots the slots read, LONG or INT, any shape; [bags, bagSize] for a weighted bag, where
    *     bags may be several axes
    * @param slotCount slots of the table
-   * @throws IllegalArgumentException if slots is null, closed or of another dtype, or a slot is
-   *     outside [0, slotCount)
+   * @throws IllegalArgumentException if slots is null, closed or of another dtype, slotCount is
+   *     negative, or a slot is outside [0, slotCount)
    */
   public void group(INDArray slots, long slotCount) {
     group(Require.op("touchedRows"), slots, slotCount);
@@ -33,6 +33,10 @@ public final class TouchedRows {
   void group(Require require, INDArray slots, long slotCount) {
     rows = null;
     require.open("slots", slots, "[bags, bagSize]");
+    if (slotCount < 0) {
+      throw require.error(
+          "slotCount", "a number >= 0", Long.toString(slotCount), "pass the slots of the table");
+    }
     INDArray dense = Dense.in(require.longs("slots", slots));
     accesses.reserve(dense, slotCount);
     if (dense.isEmpty()) {

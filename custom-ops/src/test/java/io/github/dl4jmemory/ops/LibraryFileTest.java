@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -116,6 +117,27 @@ class LibraryFileTest {
                 () -> LibraryFile.named("libdl4jmemory.so", "linux-riscv64"))
             .getMessage();
     assertEquals("there is no native library for linux-riscv64, only linux-x86_64", message);
+  }
+
+  /** Two methods, of which the library has one, and one whose name begins alike. */
+  static final class Calls {
+    private Calls() {}
+
+    static native void here();
+
+    static native void there();
+  }
+
+  @Test
+  void aFunctionThatIsMissingIsNamed() {
+    String text =
+        "..Java_io_github_dl4jmemory_ops_LibraryFileTest$Calls_here\0"
+            + "Java_io_github_dl4jmemory_ops_LibraryFileTest$Calls_thereafter\0";
+    LibraryFile library = new LibraryFile("lib.so", text.getBytes(StandardCharsets.ISO_8859_1));
+    String message =
+        assertThrows(NativeLibrary.Unavailable.class, () -> library.requireFunctionsOf(Calls.class))
+            .getMessage();
+    assertEquals("lib.so has no there: it was built from other sources than this jar", message);
   }
 
   @Test

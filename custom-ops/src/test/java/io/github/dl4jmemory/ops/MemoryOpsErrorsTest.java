@@ -303,6 +303,14 @@ class MemoryOpsErrorsTest {
                 table, transposed, out, touched, floats(11, 3), floats(4, 5)));
   }
 
+  @Test
+  void slotCountBelowZero() {
+    String message =
+        "[touchedRows] slotCount: expected a number >= 0, got -1. Fix: pass the slots of the table";
+    assertRefuses(message, () -> new TouchedRows().group(slots, -1));
+    assertRefuses(message, () -> new TouchedRows().group(longs(0, 4), -1));
+  }
+
   /** After a group that failed, the old rows must not be used. */
   @Test
   void groupThatFailedLeavesNoRows() {

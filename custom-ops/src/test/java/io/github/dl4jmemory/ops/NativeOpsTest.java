@@ -261,6 +261,20 @@ class NativeOpsTest {
     AssertClose.same("afterwards", new double[] {2, 2}, Nd4j.ones(DataType.FLOAT, 2).add(1));
   }
 
+  /** The kernels divide by the size of a row: none must reach them. */
+  @Test
+  void valuesOfNoSizeAreRefused() {
+    INDArray values = Nd4j.create(DataType.FLOAT, 7, 0);
+    INDArray slots = Nd4j.zeros(DataType.INT64, 2, 4);
+    INDArray weights = Nd4j.ones(DataType.FLOAT, 2, 4);
+    INDArray outGradients = Nd4j.create(DataType.FLOAT, 2, 0);
+    String message = "values: expected valueSize >= 1, got [7, 0]. Fix: give a slot a value.";
+    assertFails("[weighted_bag] " + message, new WeightedBagOp(values, slots, weights));
+    assertFails(
+        "[weighted_bag_bp] " + message,
+        new WeightedBagGradientOp(values, slots, weights, outGradients));
+  }
+
   @Test
   void badLookupsAreRefused() {
     INDArray query = Nd4j.ones(DataType.FLOAT, 2, 3, 4);

@@ -264,6 +264,23 @@ class SDMemoryTest {
         () -> SDMemory.weightedBag(sd, "c", query, query, query));
   }
 
+  /** ND4J binds inputs by name: a variable of another graph would read one of this graph. */
+  @Test
+  void aVariableOfAnotherGraphIsRefused() {
+    SameDiff sd = SameDiff.create();
+    SDVariable mine = sd.var("values", Nd4j.ones(DataType.FLOAT, 7, 3));
+    SDVariable slots = sd.placeHolder("slots", DataType.INT64, -1, 4);
+    SDVariable weights = sd.placeHolder("weights", DataType.FLOAT, -1, 4);
+    SDVariable other = SameDiff.create().var("values", Nd4j.zeros(DataType.FLOAT, 7, 3));
+    String message =
+        "values: expected a variable of this graph, got one of another. Fix: make it with this"
+            + " SameDiff";
+    assertMessage(
+        "[weighted_bag] " + message, () -> SDMemory.weightedBag(sd, "bag", other, slots, weights));
+    assertMessage(
+        "[row_sgd] " + message, () -> SDMemory.rowSgd(sd, "sgd", other, slots, mine, 0.1));
+  }
+
   private static void assertMessage(
       String expected, org.junit.jupiter.api.function.Executable call) {
     assertEquals(expected, assertThrows(IllegalArgumentException.class, call).getMessage());
