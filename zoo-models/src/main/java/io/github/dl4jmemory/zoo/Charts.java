@@ -11,6 +11,8 @@ import org.knowm.xchart.style.markers.SeriesMarkers;
 
 /** Draws the training curves as a PNG, without a display. */
 final class Charts {
+  private static final int SHORTEST_CUT = 10; // points
+
   private Charts() {}
 
   /** Loss against tokens, one line a model. */
@@ -31,8 +33,20 @@ final class Charts {
         chart.addSeries(model.name(), curve.tokens(), curve.losses()).setMarker(SeriesMarkers.NONE);
       }
     }
+    yAxisEnd(models, chart);
     ByteArrayOutputStream png = new ByteArrayOutputStream();
     BitmapEncoder.saveBitmap(chart, png, BitmapEncoder.BitmapFormat.PNG);
     return png.toByteArray();
+  }
+
+  /** The fall of the first tenth leaves the picture, so that what the models differ in is seen. */
+  private static void yAxisEnd(List<ModelReport> models, XYChart chart) {
+    models.stream()
+        .map(ModelReport::curve)
+        .filter(curve -> curve.points().size() >= SHORTEST_CUT)
+        .mapToDouble(curve -> curve.points().get(curve.points().size() / 10).loss())
+        .filter(Double::isFinite)
+        .max()
+        .ifPresent(chart.getStyler()::setYAxisMax);
   }
 }

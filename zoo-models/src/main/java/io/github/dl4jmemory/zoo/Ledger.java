@@ -15,6 +15,7 @@ final class Ledger {
   private final RunFolder folder;
   private final WallTime time;
   private final double earlierSeconds;
+  private final boolean done;
   private RunState state;
 
   Ledger(RunFolder folder, RunState state, WallTime time) {
@@ -22,6 +23,7 @@ final class Ledger {
     this.state = state;
     this.time = time;
     this.earlierSeconds = state.wallSeconds();
+    this.done = state.open().isEmpty();
   }
 
   synchronized RunState state() {
@@ -67,7 +69,8 @@ final class Ledger {
     }
   }
 
+  /** A report of a finished run that is made anew adds nothing. */
   private RunState timed(RunState next) {
-    return next.withWallSeconds(earlierSeconds + time.seconds());
+    return done ? next : next.withWallSeconds(earlierSeconds + time.seconds());
   }
 }
