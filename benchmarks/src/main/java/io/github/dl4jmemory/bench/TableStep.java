@@ -39,4 +39,9 @@ final class TableStep implements Workload {
     INDArray some = table.values().get(NDArrayIndex.interval(0, ROWS_COMPARED));
     return Map.of("out", out, "weightGradients", weightGradients, "values", some);
   }
+
+  @Override
+  public INDArray table() {
+    return table.values();
+  }
 }
