@@ -145,7 +145,7 @@ class MemoryPoolTest {
     assertEquals(attach, gradient.amaxNumber().doubleValue() == 0);
   }
 
-  /** A forward pass that no backward pass follows leaves nothing behind for the next step. */
+  /** Passes between two steps, backward ones too, leave nothing behind for the next step. */
   @Test
   void stepsDoNotMix() {
     ComputationGraph graph = PoolGraphs.forTraining();
@@ -153,6 +153,7 @@ class MemoryPoolTest {
     graph.fit(PoolGraphs.batch(DataType.FLOAT, 1));
     twin.fit(PoolGraphs.batch(DataType.FLOAT, 1));
     graph.feedForward(PoolGraphs.batch(DataType.FLOAT, 2).getFeatures(), true);
+    gradient(graph, PoolGraphs.batch(DataType.FLOAT, 5), "pool_V");
     graph.output(PoolGraphs.batch(DataType.FLOAT, 3).getFeatures());
     graph.fit(PoolGraphs.batch(DataType.FLOAT, 4));
     twin.fit(PoolGraphs.batch(DataType.FLOAT, 4));
