@@ -1,208 +1,34 @@
 package io.github.dl4jmemory.layers;
 
-import io.github.dl4jmemory.ops.MemoryOps;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
-import org.deeplearning4j.nn.workspace.ArrayType;
-import org.deeplearning4j.nn.workspace.LayerWorkspaceMgr;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
-import org.nd4j.linalg.api.ops.impl.transforms.custom.SoftMax;
-import org.nd4j.linalg.factory.Nd4j;
-import org.nd4j.linalg.ops.transforms.Transforms;
 
-/** The fused runtime of {@link ProductKeyMemory}. */
-final class ProductKeyMemoryRuntime extends TokenwiseRuntime<ProductKeyMemory> {
+/** Runtime of {@link ProductKeyMemory}: the lookup in a table of its own. */
+final class ProductKeyMemoryRuntime extends ProductKeyLookupRuntime<ProductKeyMemory> {
 
   private static final long serialVersionUID = 1L;
 
-  private final RowTable values;
-  private final int heads;
-  private final int topK;
-  private final long subKeys;
-  private final long half;
-  private final long valueSize;
-  private transient Kept kept;
-
-  /** What backward needs from forward. */
-  private record Kept(Keys keys, INDArray slots, INDArray weights, INDArray read, INDArray gate) {}
-
-  /**
-   * Queries and sub-keys as the top-k takes them; with their inverse root mean squares, and the
-   * normalised sub-keys before the gain, where they are normalised.
-   */
-  private record Keys(
-      INDArray query, INDArray queryInverse, INDArray subKeys, INDArray subKeysInverse) {}
+  private final transient RowTable table;
 
   ProductKeyMemoryRuntime(NeuralNetConfiguration conf, DataType dataType, ProductKeyMemory layer) {
-    super(conf, dataType);
-    heads = layer.getHeads();
-    topK = layer.getTopK();
-    subKeys = layer.getSubKeys();
-    half = layer.getKeySize() / 2;
-    valueSize = layer.getValueSize();
-    values = rowTable(ProductKeyMemory.VALUES);
-  }
-
-  private boolean normalises() {
-    return layerConf().isQueryKeyNorm();
-  }
-
-  private boolean gates() {
-    return layerConf().isGate();
-  }
-
-  // ------------------------------------------------------------------------------------- forward
-
-  @Override
-  void forward(INDArray x, INDArray out, boolean keep, LayerWorkspaceMgr workspaces) {
-    Scratch scratch = new Scratch(dataType, keep, workspaces);
-    long tokens = x.size(0);
-    Keys keys = keys(x, scratch);
-    INDArray scores = Nd4j.createUninitialized(dataType, tokens, heads, topK);
-    INDArray slots = scratch.create(DataType.INT64, tokens, heads, topK);
-    MemoryOps.productKeyTopK(
-        keys.query().reshape('c', tokens, heads, 2 * half), keys.subKeys(), scores, slots);
-    INDArray weights = scratch.create(tokens, heads, topK);
-    Nd4j.exec(new SoftMax(scores, weights, 2));
-    INDArray read = scratch.create(tokens, valueSize);
-    MemoryOps.weightedBag(values.values(), bags(slots), bags(weights), read);
-    INDArray gate = null;
-    INDArray z = read;
-    if (gates()) {
-      gate = scratch.create(tokens, valueSize);
-      Matrices.product(x, getParam(ProductKeyMemory.GATE), gate);
-      z = silu(gate).muli(read);
-    }
-    Matrices.product(z, getParam(ProductKeyMemory.OUTPUT), out);
-    kept = keep ? new Kept(keys, slots, weights, read, gate) : null;
-  }
-
-  private INDArray bags(INDArray perHead) {
-    return perHead.reshape('c', perHead.size(0), (long) heads * topK);
-  }
-
-  private Keys keys(INDArray x, Scratch scratch) {
-    INDArray query = scratch.create(x.size(0), heads * 2 * half);
-    Matrices.product(x, getParam(ProductKeyMemory.QUERY), query);
-    INDArray rows = getParam(ProductKeyMemory.SUB_KEYS);
-    if (!normalises()) {
-      return new Keys(query, null, rows, null);
-    }
-    INDArray queryRows = halves(query);
-    INDArray queryInverse = scratch.create(queryRows.size(0), 1);
-    queryInverse.assign(Rms.inverse(queryRows, ProductKeyMemory.NORM_EPSILON));
-    Rms.normalise(queryRows, queryInverse, queryRows);
-    INDArray subKeysInverse = scratch.create(heads * 2 * subKeys, 1);
-    subKeysInverse.assign(Rms.inverse(halves(rows), ProductKeyMemory.NORM_EPSILON));
-    INDArray scaled = scratch.create(heads, 2, subKeys, half);
-    Rms.normalise(halves(rows), subKeysInverse, halves(scaled));
-    scaled.muli(scale());
-    return new Keys(query, queryInverse, scaled, subKeysInverse);
-  }
-
-  /** Rows of keySize/2 features. */
-  private INDArray halves(INDArray array) {
-    return array.reshape('c', array.length() / half, half);
-  }
-
-  /** g / sqrt(keySize/2), for multiplication with sub-keys. */
-  private INDArray scale() {
-    return getParam(ProductKeyMemory.KEY_GAIN).div(Math.sqrt(half)).reshape('c', heads, 2, 1, half);
-  }
-
-  private static INDArray silu(INDArray gate) {
-    return Transforms.sigmoid(gate, true).muli(gate);
-  }
-
-  // ------------------------------------------------------------------------------------ backward
-
-  @Override
-  void backward(INDArray x, INDArray outGradient, INDArray xGradient) {
-    INDArray output = getParam(ProductKeyMemory.OUTPUT);
-    INDArray zGradient = Nd4j.createUninitialized(dataType, x.size(0), valueSize);
-    Matrices.product(outGradient, output.transpose(), zGradient);
-    INDArray readGradient = zGradient;
-    INDArray z = kept.read();
-    INDArray gateGradient = null;
-    if (gates()) {
-      INDArray sigmoid = Transforms.sigmoid(kept.gate(), true);
-      INDArray silu = sigmoid.mul(kept.gate());
-      z = silu.mul(kept.read());
-      readGradient = zGradient.mul(silu);
-      // d silu(a) / da = s (1 + a (1 - s)) = s + silu (1 - s)
-      INDArray slope = silu.muli(sigmoid.rsub(1)).addi(sigmoid);
-      gateGradient = zGradient.muli(kept.read()).muli(slope);
-      Matrices.product(x.transpose(), gateGradient, gradientOf(ProductKeyMemory.GATE));
-    }
-    Matrices.product(z.transpose(), outGradient, gradientOf(ProductKeyMemory.OUTPUT));
-    INDArray queryGradient = lookupBackward(readGradient);
-    Matrices.product(x.transpose(), queryGradient, gradientOf(ProductKeyMemory.QUERY));
-    Matrices.product(queryGradient, getParam(ProductKeyMemory.QUERY).transpose(), xGradient);
-    if (gates()) {
-      Matrices.addProduct(gateGradient, getParam(ProductKeyMemory.GATE).transpose(), xGradient);
-    }
-  }
-
-  /** From the gradient of what was read to that of the queries; V, K and g on the way. */
-  private INDArray lookupBackward(INDArray readGradient) {
-    INDArray weights = kept.weights();
-    long tokens = weights.size(0);
-    INDArray scoreGradient = Nd4j.createUninitialized(dataType, tokens, heads, topK);
-    values.backward(bags(kept.slots()), bags(weights), readGradient, bags(scoreGradient));
-    INDArray along = scoreGradient.mul(weights).sum(true, 2); // softmax: ds = w (dw - <w, dw>)
-    scoreGradient.subi(along).muli(weights);
-    INDArray query = kept.keys().query();
-    INDArray queryGradient = Nd4j.createUninitialized(dataType, query.shape());
-    MemoryOps.productKeyTopKGradient(
-        query.reshape('c', tokens, heads, 2 * half),
-        kept.keys().subKeys(),
-        kept.slots(),
-        scoreGradient,
-        queryGradient.reshape('c', tokens, heads, 2 * half),
-        gradientOf(ProductKeyMemory.SUB_KEYS));
-    if (normalises()) {
-      normBackward(queryGradient);
-    }
-    return queryGradient;
-  }
-
-  private void normBackward(INDArray queryGradient) {
-    Keys keys = kept.keys();
-    Rms.backward(halves(queryGradient), halves(keys.query()), keys.queryInverse());
-    INDArray subKeyGradient = gradientOf(ProductKeyMemory.SUB_KEYS);
-    INDArray normalised = Nd4j.createUninitialized(dataType, subKeyGradient.shape());
-    Rms.normalise(
-        halves(getParam(ProductKeyMemory.SUB_KEYS)), keys.subKeysInverse(), halves(normalised));
-    gradientOf(ProductKeyMemory.KEY_GAIN)
-        .assign(subKeyGradient.mul(normalised).sum(2).divi(Math.sqrt(half)));
-    subKeyGradient.muli(scale());
-    Rms.backward(halves(subKeyGradient), halves(normalised), keys.subKeysInverse());
+    super(conf, dataType, layer);
+    table = rowTable(ProductKeyMemory.VALUES);
   }
 
   @Override
-  void backwardOfNothing() {
-    values.backwardOfNothing();
-    paramTable(true).keySet().stream()
-        .filter(key -> !key.equals(ProductKeyMemory.VALUES))
-        .forEach(key -> gradientOf(key).assign(0));
+  INDArray values() {
+    return table.values();
   }
 
   @Override
-  void drop() {
-    kept = null;
+  void valuesBackward(
+      INDArray slots, INDArray weights, INDArray readGradient, INDArray weightGradientOut) {
+    table.backward(slots, weights, readGradient, weightGradientOut);
   }
 
-  /** Arrays of the forward pass: kept until backward, or gone with the layer's working memory. */
-  private record Scratch(DataType dataType, boolean keep, LayerWorkspaceMgr workspaces) {
-
-    INDArray create(long... shape) {
-      return create(dataType, shape);
-    }
-
-    INDArray create(DataType type, long... shape) {
-      return keep
-          ? workspaces.createUninitialized(ArrayType.ACTIVATIONS, type, shape, 'c')
-          : Nd4j.createUninitialized(type, shape, 'c');
-    }
+  @Override
+  void valuesBackwardOfNothing() {
+    table.backwardOfNothing();
   }
 }

@@ -1,0 +1,259 @@
+package io.github.dl4jmemory.layers;
+
+import java.util.Map;
+import java.util.Objects;
+import org.deeplearning4j.nn.conf.InputPreProcessor;
+import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
+import org.deeplearning4j.nn.conf.inputs.InputType;
+import org.deeplearning4j.nn.conf.layers.samediff.SDLayerParams;
+import org.nd4j.autodiff.samediff.SDVariable;
+import org.nd4j.autodiff.samediff.SameDiff;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.learning.config.Adam;
+import org.nd4j.linalg.learning.config.IUpdater;
+
+/**
+ * A value table of subKeys² rows that any number of {@link PooledMemory} layers read, at any depth
+ * of a ComputationGraph: {@code V} [subKeys², valueSize], normal with deviation 1/sqrt(valueSize).
+ * Values are shared; queries, sub-keys, key gains, gates and output projections are each reader's
+ * own.
+ *
+ * <pre>
+ *   graph.addLayer("pool", MemoryPool.builder().subKeys(256).valueSize(64).build(), "in");
+ *   PooledMemory.builder().build().addTo(graph, "memory1", "hidden1", "pool");
+ *   PooledMemory.builder().build().addTo(graph, "memory2", "hidden2", "pool");
+ * </pre>
+ *
+ * <p>Input: any layer or network input that comes before the readers, of any shape and type, best
+ * the network's own input. Only its first size is looked at, as the size of the minibatch. Output:
+ * zeros [batch, 1], which mean nothing; their edges to the readers order the graph so that the
+ * readers' backward passes all come before the pool's. Slot numbers never cross an edge.
+ *
+ * <p>A step gathers what all readers have read, sorts it once, and changes each touched row once,
+ * by lazy Adam (m and v of touched rows only) or SGD, with a learning rate or schedule of its own.
+ * V takes no regularisation and no gradient normalisation. See {@link RowSparseTraining} for the
+ * last dense pass.
+ *
+ * <p>Cost beside the readers': none forward; backward a copy of what they have read, tokens *
+ * (2*heads*topK + valueSize) numbers a reader, and a second sorting of their accesses, each reader
+ * having sorted its own for the gradient of its weights. All readers of a pool count there as the
+ * one with the most accesses a token. The number of slots is not in it.
+ *
+ * <p>FLOAT or DOUBLE networks; {@code activate} throws an IllegalArgumentException while the pool
+ * has no reader.
+ *
+ * <p>Source: Berges et al., Memory Layers at Scale, arXiv 2412.09764, section 3.1.3 (one pool
+ * shared by all memory layers).
+ */
+public final class MemoryPool extends DefinedLayer {
+
+  private static final long serialVersionUID = 1L;
+
+  static final String VALUES = "V";
+
+  private long subKeys;
+  private long valueSize;
+  private IUpdater valuesUpdater;
+
+  /** For Jackson. */
+  private MemoryPool() {}
+
+  private MemoryPool(Builder builder) {
+    super(builder);
+    subKeys = builder.subKeys;
+    valueSize = builder.valueSize;
+    valuesUpdater = builder.valuesUpdater;
+  }
+
+  /**
+   * Settings at their defaults.
+   *
+   * @return a new builder
+   */
+  public static Builder builder() {
+    return new Builder();
+  }
+
+  /**
+   * Sub-keys that every reader has in one half of one head.
+   *
+   * @return subKeys; the table has subKeys² slots
+   */
+  public long getSubKeys() {
+    return subKeys;
+  }
+
+  /**
+   * Rows of the value table.
+   *
+   * @return subKeys²
+   */
+  public long getSlots() {
+    return subKeys * subKeys;
+  }
+
+  /**
+   * Features of a value row.
+   *
+   * @return valueSize
+   */
+  public long getValueSize() {
+    return valueSize;
+  }
+
+  /**
+   * Updater of the value table.
+   *
+   * @return a copy
+   */
+  public IUpdater getValuesUpdater() {
+    return valuesUpdater.clone();
+  }
+
+  @Override
+  void requireComplete() {
+    RowTable.requireSize(title(), "subKeys", getSlots(), valueSize);
+  }
+
+  @Override
+  public void defineParameters(SDLayerParams params) {
+    params.addWeightParam(VALUES, getSlots(), valueSize);
+  }
+
+  @Override
+  public void initializeParameters(Map<String, INDArray> params) {
+    ProductKeyLookup.normal(params.get(VALUES), 1 / Math.sqrt(valueSize));
+  }
+
+  @Override
+  public InputType getOutputType(int layerIndex, InputType type) {
+    return InputType.feedForward(1);
+  }
+
+  @Override
+  public void setNIn(InputType type, boolean override) {
+    // the input's features do not matter
+  }
+
+  @Override
+  public InputPreProcessor getPreProcessorForInputType(InputType type) {
+    return null;
+  }
+
+  /**
+   * Not available: a pool and its readers meet in a ComputationGraph.
+   *
+   * @throws UnsupportedOperationException always
+   */
+  @Override
+  public SDVariable defineLayer(
+      SameDiff sd, SDVariable x, Map<String, SDVariable> params, SDVariable mask) {
+    throw onlyInGraphs(title());
+  }
+
+  static UnsupportedOperationException onlyInGraphs(String title) {
+    return new UnsupportedOperationException(
+        Require.text(
+            title,
+            "sd",
+            "a ComputationGraph, where readers find their pool",
+            "a SameDiff graph",
+            "use ProductKeyMemory on SameDiff graphs"));
+  }
+
+  @Override
+  LayerRuntime<?> runtime(NeuralNetConfiguration conf, DataType dataType) {
+    return new MemoryPoolRuntime(conf, dataType);
+  }
+
+  @Override
+  public IUpdater getUpdaterByParam(String key) {
+    return valuesUpdater;
+  }
+
+  @Override
+  public MemoryPool clone() {
+    MemoryPool copy = (MemoryPool) super.clone();
+    copy.valuesUpdater = valuesUpdater.clone();
+    return copy;
+  }
+
+  @Override
+  public boolean equals(Object other) {
+    return super.equals(other)
+        && other instanceof MemoryPool that
+        && subKeys == that.subKeys
+        && valueSize == that.valueSize
+        && valuesUpdater.equals(that.valuesUpdater);
+  }
+
+  @Override
+  public int hashCode() {
+    return Objects.hash(super.hashCode(), subKeys, valueSize);
+  }
+
+  /** Settings of a {@link MemoryPool}; {@link #build} checks them against each other. */
+  @SuppressWarnings("unchecked") // DL4J declares <E extends Layer> E build()
+  public static final class Builder
+      extends org.deeplearning4j.nn.conf.layers.samediff.SameDiffLayer.Builder<Builder> {
+
+    private static final String TITLE = "MemoryPool";
+
+    private long subKeys = 1024;
+    private long valueSize;
+    private IUpdater valuesUpdater = new Adam(1e-3);
+
+    private Builder() {}
+
+    /**
+     * Sub-keys of a half, for every reader; default 1024. The table has subKeys² slots.
+     *
+     * @param subKeys from 1 to 65536
+     * @return this builder
+     */
+    public Builder subKeys(long subKeys) {
+      this.subKeys = subKeys;
+      return this;
+    }
+
+    /**
+     * Features of a value row.
+     *
+     * @param valueSize at least 1
+     * @return this builder
+     */
+    public Builder valueSize(long valueSize) {
+      this.valueSize = valueSize;
+      return this;
+    }
+
+    /**
+     * Updater of the table, with a learning rate or schedule of its own; default {@code new
+     * Adam(1e-3)}.
+     *
+     * @param updater Adam or Sgd, which visit the touched rows only; or NoOp, for gradient checks
+     * @return this builder
+     * @throws IllegalArgumentException if another updater is given
+     */
+    public Builder valuesUpdater(IUpdater updater) {
+      RowTable.requireUpdater(TITLE, "valuesUpdater", updater);
+      this.valuesUpdater = updater.clone();
+      return this;
+    }
+
+    /**
+     * Checks the settings and makes the layer.
+     *
+     * @return the configuration of the layer
+     * @throws IllegalArgumentException if a setting is out of range, or the table is too large
+     */
+    @Override
+    public MemoryPool build() {
+      ProductKeyLookup.requireSubKeys(TITLE, subKeys);
+      Require.positive(valueSize, TITLE, "valueSize", "call valueSize(...)");
+      RowTable.requireSize(TITLE, "subKeys", subKeys * subKeys, valueSize);
+      return new MemoryPool(this);
+    }
+  }
+}

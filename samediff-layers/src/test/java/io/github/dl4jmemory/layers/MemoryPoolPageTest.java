@@ -1,0 +1,78 @@
+package io.github.dl4jmemory.layers;
+
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.deeplearning4j.nn.conf.ComputationGraphConfiguration.GraphBuilder;
+import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
+import org.deeplearning4j.nn.conf.inputs.InputType;
+import org.deeplearning4j.nn.conf.layers.DenseLayer;
+import org.deeplearning4j.nn.conf.layers.OutputLayer;
+import org.deeplearning4j.nn.graph.ComputationGraph;
+import org.junit.jupiter.api.Test;
+import org.nd4j.linalg.activations.Activation;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.dataset.DataSet;
+import org.nd4j.linalg.factory.Nd4j;
+import org.nd4j.linalg.learning.config.Adam;
+
+/** The example of docs/layers/memory-pool.md is this code, and it trains. */
+class MemoryPoolPageTest {
+
+  @Test
+  void exampleOfThePageTrains() {
+    Nd4j.getRandom().setSeed(43);
+    INDArray labels = Nd4j.eye(10).castTo(DataType.FLOAT);
+    DataSet data = new DataSet(Nd4j.rand(DataType.FLOAT, 10, 20), labels);
+    // page begin
+    GraphBuilder graph =
+        new NeuralNetConfiguration.Builder()
+            .updater(new Adam(1e-3))
+            .graphBuilder()
+            .addInputs("in")
+            .setInputTypes(InputType.feedForward(20))
+            .addLayer("pool", MemoryPool.builder().subKeys(256).valueSize(64).build(), "in")
+            .addLayer("hidden1", new DenseLayer.Builder().nOut(64).build(), "in");
+    PooledMemory.builder().build().addTo(graph, "memory1", "hidden1", "pool");
+    graph.addLayer("hidden2", new DenseLayer.Builder().nOut(64).build(), "memory1");
+    PooledMemory.builder().build().addTo(graph, "memory2", "hidden2", "pool");
+    graph
+        .addLayer(
+            "out",
+            new OutputLayer.Builder().nOut(10).activation(Activation.SOFTMAX).build(),
+            "memory2")
+        .setOutputs("out");
+    ComputationGraph network = new ComputationGraph(graph.build());
+    network.init();
+    RowSparseTraining.attach(network);
+    network.fit(data);
+    // page end
+    double before = network.score(data);
+    for (int i = 0; i < 40; i++) {
+      network.fit(data);
+    }
+    double after = network.score(data);
+    assertTrue(after < 0.9 * before, "score " + before + " before, " + after + " after");
+  }
+
+  @Test
+  void exampleStandsOnThePage() throws IOException {
+    String page = Files.readString(Path.of("../docs/layers/memory-pool.md"));
+    String source =
+        Files.readString(
+            Path.of("src/test/java/io/github/dl4jmemory/layers/MemoryPoolPageTest.java"));
+    String code =
+        source.substring(
+            source.indexOf("// page begin") + "// page begin".length(),
+            source.indexOf("// page end"));
+    assertTrue(
+        squeezed(page).contains(squeezed(code)), "the page's example differs from this code");
+  }
+
+  private static String squeezed(String text) {
+    return text.replaceAll("\\s+", "");
+  }
+}
