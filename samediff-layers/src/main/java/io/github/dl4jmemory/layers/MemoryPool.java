@@ -26,9 +26,10 @@ import org.nd4j.linalg.learning.config.IUpdater;
  * </pre>
  *
  * <p>Input: any layer or network input that comes before the readers, of any shape and type, best
- * the network's own input. Only its first size is looked at, as the size of the minibatch. Output:
- * zeros [batch, 1], which mean nothing; their edges to the readers order the graph so that the
- * readers' backward passes all come before the pool's. Slot numbers never cross an edge.
+ * the network's own input (not one that DL4J's EmbeddingLayer takes too: {@link TokenEmbedding}
+ * can). Only its first size is looked at, as the size of the minibatch. Output: zeros [batch, 1],
+ * which mean nothing; their edges to the readers order the graph so that the readers' backward
+ * passes all come before the pool's. Slot numbers never cross an edge.
  *
  * <p>A step gathers what all readers have read, sorts it once, and changes each touched row once,
  * by lazy Adam (m and v of touched rows only) or SGD, with a learning rate or schedule of its own.

@@ -92,7 +92,10 @@ final class TokenEmbeddingRuntime extends LayerRuntime<TokenEmbedding> {
     return new Tokens(batch, time, ids, kept);
   }
 
-  /** {@inheritDoc} Ids have no gradient: the second of the pair is null, as in EmbeddingLayer. */
+  /**
+   * {@inheritDoc} Ids have no gradient: zeros, and not null as in EmbeddingLayer, which DL4J cannot
+   * add to the gradient of another layer with the same input, such as a {@link MemoryPool}.
+   */
   @Override
   public Pair<Gradient, INDArray> backpropGradient(INDArray epsilon, LayerWorkspaceMgr workspaces) {
     assertInputSet(true);
@@ -111,7 +114,8 @@ final class TokenEmbeddingRuntime extends LayerRuntime<TokenEmbedding> {
           keptRows,
           null);
     }
+    INDArray none = workspaces.create(ArrayType.ACTIVATION_GRAD, dataType, input.shape(), 'c');
     forget();
-    return new Pair<>(gradients(), null);
+    return new Pair<>(gradients(), none);
   }
 }

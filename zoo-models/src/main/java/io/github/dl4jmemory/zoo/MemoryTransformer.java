@@ -1,6 +1,7 @@
 package io.github.dl4jmemory.zoo;
 
 import io.github.dl4jmemory.layers.CausalAttention;
+import io.github.dl4jmemory.layers.MemoryPool;
 import io.github.dl4jmemory.layers.ProductKeyMemory;
 import io.github.dl4jmemory.layers.RmsNorm;
 import io.github.dl4jmemory.layers.RowSparseTraining;
@@ -25,11 +26,12 @@ import org.nd4j.linalg.api.buffer.DataType;
  *
  * <p>feedForward is a SwiGLU; in the blocks of {@code memoryBlocks} it is a {@link
  * ProductKeyMemory} instead ({@link Placement#REPLACE}) or the sum of both ({@link
- * Placement#BESIDE}). Normalisation is {@link RmsNorm}, attention is {@link CausalAttention}
- * (rotary positions). The graph has one input, {@code ids} [batch, time], and one output, {@code
- * next} [batch, time, vocabulary]; labels are the ids one step later, [batch, time], with a mask
- * where some do not count. Vertices are named {@code embedding}, {@code attention0}, {@code
- * feedForward0}, {@code memory0}, …, {@code next}.
+ * Placement#BESIDE}). Each memory has a table of its own, or all read one {@link MemoryPool}
+ * ({@link Builder#sharedPool}, layer {@code pool}). Normalisation is {@link RmsNorm}, attention is
+ * {@link CausalAttention} (rotary positions). The graph has one input, {@code ids} [batch, time],
+ * and one output, {@code next} [batch, time, vocabulary]; labels are the ids one step later,
+ * [batch, time], with a mask where some do not count. Vertices are named {@code embedding}, {@code
+ * attention0}, {@code feedForward0}, {@code memory0}, …, {@code next}.
  *
  * <pre>{@code
  * ComputationGraph model =
@@ -50,6 +52,8 @@ public final class MemoryTransformer extends TokenZooModel {
     BESIDE
   }
 
+  private static final String OWNER = "MemoryTransformer";
+
   private final TransformerSettings settings;
 
   private MemoryTransformer(TransformerSettings settings) {
@@ -63,6 +67,31 @@ public final class MemoryTransformer extends TokenZooModel {
    */
   public static Builder builder() {
     return new Builder();
+  }
+
+  /**
+   * Blocks for memories that are spread around the middle of a model: {@code memories} of them,
+   * {@code stride} blocks apart. Berges et al. place 3, with stride 8 (blocks 4, 12 and 20 of 24),
+   * or 4 in their smallest model (2, 6 and 10 of 12): arXiv 2412.09764, sections 3.1.3 and 5.1.
+   *
+   * @param layers blocks of the model
+   * @param memories at least 1
+   * @param stride at least 1
+   * @return blocks for {@link Builder#memoryBlocks}, ascending
+   * @throws IllegalArgumentException when so many do not fit so far apart
+   */
+  public static int[] centredBlocks(int layers, int memories, int stride) {
+    Require.that(
+        memories >= 1 && stride >= 1 && (memories - 1L) * stride < layers,
+        OWNER,
+        "centredBlocks",
+        "memories and stride of at least 1 that fit into " + layers + " layers",
+        memories + " memories, stride " + stride,
+        "use fewer memories or a smaller stride");
+    int first = (layers - (memories - 1) * stride) / 2;
+    return IntStream.range(0, memories)
+        .map(i -> Math.min(layers - 1, first + i * stride))
+        .toArray();
   }
 
   /**
@@ -162,6 +191,7 @@ public final class MemoryTransformer extends TokenZooModel {
     private int context = 128;
     private List<Integer> memoryBlocks = List.of();
     private Placement placement = Placement.REPLACE;
+    private boolean sharedPool;
     private int memoryHeads = 2;
     private long subKeys = 128;
     private int keySize = 32;
@@ -262,6 +292,17 @@ public final class MemoryTransformer extends TokenZooModel {
      */
     public Builder placement(Placement placement) {
       this.placement = placement;
+      return this;
+    }
+
+    /**
+     * Whether all memories read one {@link MemoryPool} instead of a table each; default false.
+     *
+     * @param sharedPool true for one table, whatever the number of memories
+     * @return this builder
+     */
+    public Builder sharedPool(boolean sharedPool) {
+      this.sharedPool = sharedPool;
       return this;
     }
 
@@ -396,6 +437,7 @@ public final class MemoryTransformer extends TokenZooModel {
                   context,
                   memoryBlocks,
                   placement,
+                  sharedPool,
                   memoryHeads,
                   subKeys,
                   keySize,

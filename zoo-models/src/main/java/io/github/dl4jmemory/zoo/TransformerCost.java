@@ -24,6 +24,7 @@ record TransformerCost(TransformerSettings settings) {
   long parameterCount() {
     long model = settings.model();
     long total = 2 * model * settings.vocabulary() + model;
+    total += tables() * settings.subKeys() * settings.subKeys() * settings.valueWidth();
     for (int block = 0; block < settings.layers(); block++) {
       total += 4 * model * model + 2 * model;
       total += settings.hasFeedForward(block) ? feedForwardSize() : 0;
@@ -37,8 +38,11 @@ record TransformerCost(TransformerSettings settings) {
     return settings.model() * query
         + query * settings.subKeys()
         + query // the gain of the normalised keys
-        + 2 * settings.model() * settings.valueWidth()
-        + settings.subKeys() * settings.subKeys() * settings.valueWidth();
+        + 2 * settings.model() * settings.valueWidth();
+  }
+
+  private int tables() {
+    return settings.sharedPool() ? 1 : settings.memoryBlocks().size();
   }
 
   private long feedForwardSize() {

@@ -1,7 +1,9 @@
 package io.github.dl4jmemory.zoo;
 
 import io.github.dl4jmemory.layers.CausalAttention;
+import io.github.dl4jmemory.layers.MemoryPool;
 import io.github.dl4jmemory.layers.NextTokenOutput;
+import io.github.dl4jmemory.layers.PooledMemory;
 import io.github.dl4jmemory.layers.ProductKeyMemory;
 import io.github.dl4jmemory.layers.RmsNorm;
 import io.github.dl4jmemory.layers.SwiGlu;
@@ -16,6 +18,8 @@ import org.nd4j.linalg.learning.config.Adam;
 
 /** The graph of a {@link MemoryTransformer}. */
 record TransformerGraph(TransformerSettings settings) {
+  private static final String POOL = "pool";
+
   /** Uniform in ±1/sqrt(inputs): layers that add to a residual stream begin small. */
   private static final WeightInit SMALL = WeightInit.UNIFORM;
 
@@ -34,6 +38,9 @@ record TransformerGraph(TransformerSettings settings) {
             .addInputs("ids")
             .setInputTypes(InputType.recurrent(1))
             .addLayer("embedding", embedding(), "ids");
+    if (settings.sharedPool()) {
+      graph.addLayer(POOL, pool(), "ids");
+    }
     String last = "embedding";
     for (int block = 0; block < settings.layers(); block++) {
       last = block(graph, block, last);
@@ -70,7 +77,7 @@ record TransformerGraph(TransformerSettings settings) {
       graph.addLayer("feedForward" + block, feedForward, normed);
     }
     if (settings.hasMemory(block)) {
-      graph.addLayer("memory" + block, memory(), normed);
+      addMemory(graph, "memory" + block, normed);
     }
     String out = "block" + block;
     if (settings.hasFeedForward(block) && settings.hasMemory(block)) {
@@ -84,6 +91,28 @@ record TransformerGraph(TransformerSettings settings) {
 
   private static ElementWiseVertex add() {
     return new ElementWiseVertex(ElementWiseVertex.Op.Add);
+  }
+
+  private MemoryPool pool() {
+    return MemoryPool.builder()
+        .subKeys(settings.subKeys())
+        .valueSize(settings.valueWidth())
+        .valuesUpdater(adam(settings.valueLearningRate(), VALUES_BETA2))
+        .build();
+  }
+
+  private void addMemory(GraphBuilder graph, String name, String in) {
+    if (settings.sharedPool()) {
+      PooledMemory.builder()
+          .nOut(settings.model())
+          .heads(settings.memoryHeads())
+          .keySize(settings.keySize())
+          .topK(settings.topK())
+          .build()
+          .addTo(graph, name, in, POOL);
+    } else {
+      graph.addLayer(name, memory(), in);
+    }
   }
 
   private ProductKeyMemory memory() {

@@ -14,6 +14,7 @@ record TransformerSettings(
     int context,
     List<Integer> memoryBlocks,
     Placement placement,
+    boolean sharedPool,
     int memoryHeads,
     long subKeys,
     int keySize,
@@ -89,6 +90,12 @@ record TransformerSettings(
         "each block once",
         memoryBlocks,
         "name every block once");
+    require(
+        !sharedPool || !memoryBlocks.isEmpty(),
+        "sharedPool",
+        "memoryBlocks that read the pool",
+        "none",
+        "call memoryBlocks(...), or leave sharedPool out");
     require(placement != null, "placement", "REPLACE or BESIDE", "null", "use REPLACE");
     atLeast(1, memoryHeads, "memoryHeads", "use 2 or 4");
     require(

@@ -6,6 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import io.github.dl4jmemory.layers.MemoryPool;
+import io.github.dl4jmemory.layers.PooledMemory;
 import io.github.dl4jmemory.layers.ProductKeyMemory;
 import io.github.dl4jmemory.layers.SwiGlu;
 import io.github.dl4jmemory.zoo.MemoryTransformer.Builder;
@@ -67,7 +69,11 @@ class MemoryTransformerTest {
     assertEquals(3 * 672 + 2 * 612 + memory + 276, replaced.multiplyAddsPerToken());
     MemoryTransformer beside = tiny().placement(Placement.BESIDE).build();
     assertEquals(3 * 672 + 3 * 612 + memory + 276, beside.multiplyAddsPerToken());
-    for (MemoryTransformer model : List.of(dense, replaced, beside)) {
+    MemoryTransformer pooled = tiny().memoryBlocks(0, 2).sharedPool(true).build();
+    assertEquals(3 * 672 + 612 + 2 * memory + 276, pooled.multiplyAddsPerToken());
+    MemoryTransformer apart = tiny().memoryBlocks(0, 2).build();
+    assertEquals(11 * 11 * 5, apart.parameterCount() - pooled.parameterCount(), "one table less");
+    for (MemoryTransformer model : List.of(dense, replaced, beside, apart, pooled)) {
       assertEquals(model.init().numParams(), model.parameterCount());
     }
   }
@@ -93,6 +99,40 @@ class MemoryTransformerTest {
     ComputationGraphConfiguration beside = tiny().placement(Placement.BESIDE).build().conf();
     assertEquals(
         List.of("attended1", "feedForward1", "memory1"), beside.getVertexInputs().get("block1"));
+  }
+
+  @Test
+  void memoriesOfASharedPoolReadItsTable() {
+    ComputationGraphConfiguration conf =
+        tiny().memoryBlocks(0, 2).sharedPool(true).valueLearningRate(0.25).build().conf();
+    MemoryPool pool = (MemoryPool) layer(conf, "pool");
+    assertEquals(11, pool.getSubKeys());
+    assertEquals(5, pool.getValueSize());
+    assertEquals(0.25, pool.getValuesUpdater().getLearningRate(0, 0));
+    for (String name : List.of("memory0", "memory2")) {
+      PooledMemory memory = (PooledMemory) layer(conf, name);
+      assertEquals(2, memory.getHeads());
+      assertEquals(6, memory.getKeySize());
+      assertEquals(3, memory.getTopK());
+      assertEquals(11, memory.getSubKeys());
+    }
+  }
+
+  /** The places of the paper. */
+  @Test
+  void centredBlocksAreThoseOfThePaper() {
+    assertArrayEquals(new int[] {4, 12, 20}, MemoryTransformer.centredBlocks(24, 3, 8));
+    assertArrayEquals(new int[] {2, 6, 10}, MemoryTransformer.centredBlocks(12, 3, 4));
+    assertArrayEquals(new int[] {0}, MemoryTransformer.centredBlocks(1, 1, 8));
+    assertArrayEquals(new int[] {1, 2, 3}, MemoryTransformer.centredBlocks(4, 3, 1));
+    String refusal =
+        assertThrows(IllegalArgumentException.class, () -> MemoryTransformer.centredBlocks(8, 3, 4))
+            .getMessage();
+    assertEquals(
+        "[MemoryTransformer] centredBlocks: expected memories and stride of at least 1 that fit"
+            + " into 8 layers, got 3 memories, stride 4. Fix: use fewer memories or a smaller"
+            + " stride.",
+        refusal);
   }
 
   private static Layer layer(ComputationGraphConfiguration conf, String name) {
@@ -126,16 +166,21 @@ class MemoryTransformerTest {
   @Test
   void savedAndLoadedItTrainsOnToTheSameBits(@TempDir Path folder) throws IOException {
     for (Placement placement : Placement.values()) {
-      ComputationGraph network = tiny().placement(placement).schedule(1, 9).build().init();
-      network.fit(batch());
-      network.fit(batch());
-      MemoryTransformer.save(network, folder.resolve("model.zip"));
-      ComputationGraph again = MemoryTransformer.load(folder.resolve("model.zip"));
-      assertEquals(network.getConfiguration(), again.getConfiguration());
-      network.fit(batch());
-      again.fit(batch());
-      assertSameBits(network, again);
+      trainsOnToTheSameBits(tiny().placement(placement), folder.resolve("model.zip"));
     }
+    trainsOnToTheSameBits(tiny().memoryBlocks(0, 2).sharedPool(true), folder.resolve("pool.zip"));
+  }
+
+  private static void trainsOnToTheSameBits(Builder model, Path file) throws IOException {
+    ComputationGraph network = model.schedule(1, 9).build().init();
+    network.fit(batch());
+    network.fit(batch());
+    MemoryTransformer.save(network, file);
+    ComputationGraph again = MemoryTransformer.load(file);
+    assertEquals(network.getConfiguration(), again.getConfiguration());
+    network.fit(batch());
+    again.fit(batch());
+    assertSameBits(network, again);
   }
 
   static void assertSameBits(ComputationGraph expected, ComputationGraph got) {
@@ -161,6 +206,9 @@ class MemoryTransformerTest {
     refuses(b -> b.memoryBlocks(3), "memoryBlocks: expected 0 to 2, got 3");
     refuses(b -> b.memoryBlocks(-1), "memoryBlocks: expected 0 to 2, got -1");
     refuses(b -> b.memoryBlocks(1, 1), "memoryBlocks: expected each block once, got [1, 1]");
+    refuses(
+        b -> b.memoryBlocks().sharedPool(true),
+        "sharedPool: expected memoryBlocks that read the pool, got none");
     refuses(b -> b.placement(null), "placement: expected REPLACE or BESIDE, got null");
     refuses(b -> b.memoryHeads(0), "memoryHeads: expected at least 1, got 0");
     refuses(b -> b.topK(12), "topK: expected 1 to subKeys = 11, got 12");

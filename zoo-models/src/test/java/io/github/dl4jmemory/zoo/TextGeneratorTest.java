@@ -23,7 +23,16 @@ class TextGeneratorTest {
 
   @Test
   void greedyIsTheArgmaxOfTheFullForwardPass() {
-    ComputationGraph network = network();
+    greedyIsTheArgmax(network());
+  }
+
+  @Test
+  void greedyIsTheArgmaxOfTheFullForwardPassWithASharedPool() {
+    greedyIsTheArgmax(
+        MemoryTransformerTest.tiny().memoryBlocks(0, 2).sharedPool(true).build().init());
+  }
+
+  private static void greedyIsTheArgmax(ComputationGraph network) {
     for (int[] prompt : new int[][] {{4, 9, 1}, {22}, {7, 3}, {0, 5, 11, 13, 2}, {18, 6, 17}}) {
       List<Integer> streamed = new ArrayList<>();
       int[] generated = TextGenerator.greedy(network).generate(prompt, 9, -1, streamed::add);
