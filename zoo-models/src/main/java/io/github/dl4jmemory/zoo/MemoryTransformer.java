@@ -89,9 +89,7 @@ public final class MemoryTransformer extends TokenZooModel {
         memories + " memories, stride " + stride,
         "use fewer memories or a smaller stride");
     int first = (layers - (memories - 1) * stride) / 2;
-    return IntStream.range(0, memories)
-        .map(i -> Math.min(layers - 1, first + i * stride))
-        .toArray();
+    return IntStream.range(0, memories).map(i -> first + i * stride).toArray();
   }
 
   /**
