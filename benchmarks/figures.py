@@ -77,17 +77,16 @@ FIGURES = {
             "lookup-1024",
             1024,
             4,
-            "Two thirds of the time are multiply-adds, in AVX2 vectors of half the width that this processor has; a quarter is"
-            " the exact selection.",
+            "Most of the time are multiply-adds, in AVX2 vectors of half the width that this processor has; the rest is the"
+            " exact selection.",
         ),
         lookup(
             "lookup-1",
             1,
             8,
             "The 4 MiB of sub-keys come from the third-level cache, one multiply-add for every value: their reading is the"
-            " floor (one thread of the C++ bench reads them at 94 GB/s, two threads here at the rate below). PyTorch reads the same"
-            " bytes, so the ratio is what PyTorch does beside that: its own time was 0.08 ms on this machine, and 0.25 to"
-            " 0.52 ms on another, where the ratio was 5 to 8.",
+            " floor (the rate is below). PyTorch reads the same bytes, so the ratio is what PyTorch does beside that, and"
+            " differs much between machines.",
         ),
         Figure(
             "bag-bandwidth",
@@ -100,9 +99,8 @@ FIGURES = {
             Side("read", label="sequential read in the same process"),
             bytes_moved=ROWS,
             bound="Rows of 2 KB in random order: memory opens its pages anew for each, and the processor's own prefetcher reads"
-            " beyond the end of a row. The same loop without Java took 4.9 ms in one process and 6.9 ms in the next, all forms of"
-            " it alike: where the system places the table decides as much. In the slower case, prefetching by row or by"
-            " line, 4 to 16 rows ahead, into each cache level, with 1, 2, 4 and 8 rows at a time gave 0.46 to 0.80.",
+            " beyond the end of a row. Where the system places the table matters too: kernel_bench (custom-ops/src/main/native)"
+            " shows other shares from one process to the next.",
         ),
         # Dense Adam adds epsilon after the bias correction, DL4J before it: the two differ where a gradient is below 1e-5.
         table_step(
