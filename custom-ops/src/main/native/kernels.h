@@ -56,6 +56,12 @@ enum dm_status : int32_t {
                                              int64_t bagSize, int64_t valueSize, const int64_t *order,               \
                                              const int64_t *rows, const int64_t *starts, int64_t rowCount,           \
                                              T *rowGradients, int32_t byRow, T *weightGradients, int32_t threads);  \
+  /* The gradient of weighted_bag with respect to its weights alone, which needs no grouping:                     */ \
+  /* weightGradients[b,k] = <outGradients[b], values[slots[b,k]]>: assigned.  The bits of weighted_bag_bp.        */ \
+  DM_API int32_t dm_weighted_bag_weights_bp_##SUFFIX(const T *values, const int64_t *slots, const T *outGradients,   \
+                                                     int64_t bags, int64_t bagSize, int64_t slotCount,               \
+                                                     int64_t valueSize, T *weightGradients, int32_t threads,         \
+                                                     int64_t *where);                                               \
   /* Lazy Adam on touched rows. g = gradientScale * gradient; m = b1 m + (1-b1) g; v = b2 v + (1-b2) g g;         */ \
   /* u = stepSize * m / (sqrt(v) + epsilon).  byRow says where the gradient of rows[j] stands (see above).        */ \
   /* subtract = 1: target[rows[j]] -= u.  subtract = 0: u replaces the gradient in place, target is not read.     */ \

@@ -87,6 +87,12 @@ const char *dm_instruction_set(void) { return dm::kernels().name; }
     return dm::kernels().weighted_bag_bp_##SUFFIX(values, weights, outGradients, bagSize, valueSize, order, rows, starts,   \
                                                   rowCount, rowGradients, byRow, weightGradients, threads);                 \
   }                                                                                                                         \
+  int32_t dm_weighted_bag_weights_bp_##SUFFIX(const T *values, const int64_t *slots, const T *outGradients, int64_t bags,    \
+                                              int64_t bagSize, int64_t slotCount, int64_t valueSize, T *weightGradients,    \
+                                              int32_t threads, int64_t *where) {                                            \
+    return dm::kernels().weighted_bag_weights_bp_##SUFFIX(values, slots, outGradients, bags, bagSize, slotCount, valueSize,  \
+                                                          weightGradients, threads, where);                                 \
+  }                                                                                                                         \
   int32_t dm_row_adam_##SUFFIX(const int64_t *rows, int64_t rowCount, int64_t valueSize, T *gradients, int32_t byRow, T *m, \
                                T *v, T *target, int32_t subtract, double stepSize, double beta1, double beta2,              \
                                double epsilon, double gradientScale, int32_t threads) {                                     \

@@ -11,6 +11,7 @@ namespace dm {
   ENTRY(product_key_topk_bp)  \
   ENTRY(weighted_bag)         \
   ENTRY(weighted_bag_bp)      \
+  ENTRY(weighted_bag_weights_bp) \
   ENTRY(row_adam)             \
   ENTRY(row_sgd)              \
   ENTRY(bag_adam)             \

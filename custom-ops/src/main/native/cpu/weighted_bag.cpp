@@ -5,6 +5,7 @@
 // Ladder: 1. one row after the other, out in memory (bound by the latency of a random row);
 //         2. (this) four rows at a time, so that out is read and written once for four rows, and the rows that come some
 //            16 KiB of reading later are prefetched line by line meanwhile. A sum is formed in the order of k, always.
+// The weights' gradient alone reads the same rows in the same order as forward, and needs no grouping.
 // Floors: forward reads bags*bagSize*valueSize values once, 2 operations each. Backward, one pass over the distinct rows:
 // reads each touched row and writes its gradient once, 4 operations per value of an access. All outputs: assigned.
 #include <omp.h>
@@ -182,11 +183,36 @@ int32_t weighted_bag_bp(const T *values, const T *weights, const T *outGradients
   return DM_OK;
 }
 
+// A bag's row of outGradients stays in the first cache while its rows go by, in the order in which they stand in the bag.
+template <class T>
+int32_t weighted_bag_weights_bp(const T *values, const int64_t *slots, const T *outGradients, int64_t bags, int64_t bagSize,
+                                int64_t slotCount, int64_t valueSize, T *weightGradients, int32_t threads, int64_t *where) {
+  threads = most(threads, 1);
+  const int64_t outside = first_outside(slots, bags * bagSize, slotCount, threads);
+  if (outside != INT64_MAX) {
+    *where = outside;
+    return DM_OUT_OF_RANGE;
+  }
+  const int64_t last = bags * bagSize - 1, ahead = accesses_ahead<T>(valueSize);
+  const int64_t chunk = most(int64_t(1), least(int64_t(16), bags / threads));
+#pragma omp parallel for num_threads(threads) schedule(dynamic, chunk)
+  for (int64_t bag = 0; bag < bags; bag++) {
+    const T *out = outGradients + bag * valueSize;
+    for (int64_t at = bag * bagSize; at < (bag + 1) * bagSize; at++) {
+      const T *value = values + slots[at] * valueSize, *coming = values + slots[least(at + ahead, last)] * valueSize;
+      weightGradients[at] = add_access<T, Gradient::none>(value, out, T(0), coming, valueSize, nullptr);
+    }
+  }
+  return DM_OK;
+}
+
 #define DM_INSTANCE(T)                                                                                                     \
   template int32_t weighted_bag<T>(const T *, const int64_t *, const T *, int64_t, int64_t, int64_t, int64_t, T *, int32_t, \
                                    int64_t *);                                                                             \
   template int32_t weighted_bag_bp<T>(const T *, const T *, const T *, int64_t, int64_t, const int64_t *, const int64_t *, \
-                                      const int64_t *, int64_t, T *, int32_t, T *, int32_t);
+                                      const int64_t *, int64_t, T *, int32_t, T *, int32_t);                               \
+  template int32_t weighted_bag_weights_bp<T>(const T *, const int64_t *, const T *, int64_t, int64_t, int64_t, int64_t,   \
+                                              T *, int32_t, int64_t *);
 DM_INSTANCE(float)
 DM_INSTANCE(double)
 

@@ -73,6 +73,15 @@ DM_METHOD(jlong, weightedBagBp)
                 0);
 }
 
+DM_METHOD(jlong, weightedBagWeightsBp)
+(JNIEnv *, jclass, jboolean isDouble, jlong values, jlong slots, jlong outGradients, jlong bags, jlong bagSize, jlong slotCount,
+ jlong valueSize, jlong weightGradients, jint threads) {
+  int64_t where = 0;
+  return result(DM_CALL(dm_weighted_bag_weights_bp, at(values), at(slots), at(outGradients), bags, bagSize, slotCount, valueSize,
+                        at(weightGradients), threads, &where),
+                where);
+}
+
 DM_METHOD(jlong, rowAdam)
 (JNIEnv *, jclass, jboolean isDouble, jlong rows, jlong rowCount, jlong valueSize, jlong gradients, jint byRow, jlong m, jlong v,
  jlong target, jint subtract, jdouble stepSize, jdouble beta1, jdouble beta2, jdouble epsilon, jdouble gradientScale,

@@ -116,6 +116,12 @@ void backward() {
       EXPECT_CLOSE(rowGradients, compact, double(in.accesses), 8.0);
       EXPECT_CLOSE(byRow, table, double(in.accesses), 8.0);
       EXPECT_CLOSE(weightGradients, dw, double(s.valueSize), 8.0);
+      Array<T> ungrouped(in.accesses);
+      int64_t where = -1;
+      EXPECT(bag_weights_bp(in.values.data(), in.slots.data(), in.outGradients.data(), s.bags, s.bagSize, s.slots, s.valueSize,
+                            ungrouped.data(), threads, &where) == DM_OK,
+             "not grouped");
+      EXPECT(ungrouped.same_bits(weightGradients), "weight gradients of accesses that are not grouped differ");
       if (threads == 1) {
         firstRows = rowGradients;
         firstWeights = weightGradients;

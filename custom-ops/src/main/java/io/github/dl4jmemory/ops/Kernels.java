@@ -47,6 +47,10 @@ interface Kernels {
       boolean byRow,
       INDArray weightGradients);
 
+  /** The weight gradients of {@link #weightedBagGradient} for bags that were not grouped. */
+  long weightedBagWeightGradient(
+      INDArray values, INDArray slots, INDArray outGradients, INDArray weightGradients);
+
   /** With a target, target[rows[j]] -= u; without one (null), u replaces the gradient. */
   long rowAdam(
       INDArray rows,

@@ -224,6 +224,25 @@ public final class MemoryOps {
   }
 
   /**
+   * Gradient of {@link #weightedBag(INDArray, INDArray, INDArray)} with respect to the weights
+   * alone: {@code weightGradientsOut[b, k] = outGradients[b] . values[slots[b, k]]}. The accesses
+   * need not be grouped; the bits are those of {@link #weightedBagGradient(INDArray, INDArray,
+   * INDArray, INDArray)}.
+   *
+   * <p>Cost: bags * bagSize * valueSize multiply-adds, and as many elements read.
+   *
+   * @param values [slots, valueSize] FLOAT or DOUBLE
+   * @param slots [bags, bagSize]
+   * @param outGradients [bags, valueSize], dtype of values
+   * @param weightGradientsOut [bags, bagSize], dtype of values: assigned
+   * @throws IllegalArgumentException as the class says; if a slot is outside [0, slots)
+   */
+  public static void weightedBagWeightGradient(
+      INDArray values, INDArray slots, INDArray outGradients, INDArray weightGradientsOut) {
+    WeightedBag.weightGradient(values, slots, outGradients, weightGradientsOut);
+  }
+
+  /**
    * Lazy Adam on the rows of a table, in place: moments and values of rows that are not named stay
    * as they are, bit for bit; the formula is that of {@link AdamStep}, then {@code values -= u}.
    *

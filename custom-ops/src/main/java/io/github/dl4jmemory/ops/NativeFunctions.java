@@ -74,6 +74,18 @@ final class NativeFunctions {
       long weightGradients,
       int threads);
 
+  static native long weightedBagWeightsBp(
+      boolean isDouble,
+      long values,
+      long slots,
+      long outGradients,
+      long bags,
+      long bagSize,
+      long slotCount,
+      long valueSize,
+      long weightGradients,
+      int threads);
+
   static native long rowAdam(
       boolean isDouble,
       long rows,

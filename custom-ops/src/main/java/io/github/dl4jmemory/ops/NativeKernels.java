@@ -119,6 +119,25 @@ final class NativeKernels implements Kernels {
   }
 
   @Override
+  public long weightedBagWeightGradient(
+      INDArray values, INDArray slots, INDArray outGradients, INDArray weightGradients) {
+    long status =
+        NativeFunctions.weightedBagWeightsBp(
+            isDouble(values),
+            at(values),
+            at(slots),
+            at(outGradients),
+            slots.size(0),
+            slots.size(1),
+            values.size(0),
+            values.size(1),
+            at(weightGradients),
+            Parallel.threads());
+    keep(values, slots, outGradients, weightGradients);
+    return status;
+  }
+
+  @Override
   public long rowAdam(
       INDArray rows,
       INDArray gradients,

@@ -126,4 +126,42 @@ final class PortableBag {
         });
     return Kernels.OK;
   }
+
+  static <A> long weightGradient(
+      Lanes<A> lanes,
+      INDArray values,
+      INDArray slots,
+      INDArray outGradients,
+      INDArray weightGradients) {
+    int bagSize = Math.toIntExact(slots.size(1));
+    int valueSize = Math.toIntExact(values.size(1));
+    Slab<long[]> at = Slab.longs(slots);
+    long status = range(at, values.size(0));
+    if (status != Kernels.OK) {
+      return status;
+    }
+    Slab<A> table = lanes.slab(values);
+    Slab<A> gradients = lanes.slab(outGradients);
+    Slab<A> weightsOut = lanes.slab(weightGradients);
+    final class Scratch {
+      final long[] slots = new long[bagSize];
+      final A dots = lanes.array(bagSize);
+      final A value = lanes.array(valueSize);
+      final A gradient = lanes.array(valueSize);
+      final A products = lanes.array(valueSize);
+    }
+    Parallel.run(
+        slots.size(0),
+        Scratch::new,
+        (bag, mine) -> {
+          at.read(bag * bagSize, mine.slots, 0, bagSize);
+          gradients.read(bag * valueSize, mine.gradient, 0, valueSize);
+          for (int k = 0; k < bagSize; k++) {
+            table.read(mine.slots[k] * valueSize, mine.value, 0, valueSize);
+            lanes.set(mine.dots, k, lanes.dot(mine.gradient, mine.value, valueSize, mine.products));
+          }
+          weightsOut.write(bag * bagSize, mine.dots, 0, bagSize);
+        });
+    return Kernels.OK;
+  }
 }

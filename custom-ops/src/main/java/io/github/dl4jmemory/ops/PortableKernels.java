@@ -52,6 +52,13 @@ final class PortableKernels implements Kernels {
   }
 
   @Override
+  public long weightedBagWeightGradient(
+      INDArray values, INDArray slots, INDArray outGradients, INDArray weightGradients) {
+    return PortableBag.weightGradient(
+        Lanes.of(values), values, slots, outGradients, weightGradients);
+  }
+
+  @Override
   public long rowAdam(
       INDArray rows,
       INDArray gradients,

@@ -84,6 +84,30 @@ final class WeightedBag {
     runGradient(require, in, touched, dv, true, dw);
   }
 
+  static void weightGradient(
+      INDArray values, INDArray slots, INDArray outGradients, INDArray weightGradientsOut) {
+    Require require = Require.op("weightedBagWeightGradient");
+    Table.require(require, "values", values);
+    INDArray longSlots = requireSlots(require, slots);
+    require.shape("outGradients", outGradients, OUT, slots.size(0), values.size(1));
+    require.type("outGradients", outGradients, values.dataType());
+    require.shape("weightGradientsOut", weightGradientsOut, BAG, slots.shape());
+    require.type("weightGradientsOut", weightGradientsOut, values.dataType());
+    require.apart("weightGradientsOut", weightGradientsOut, "values", values);
+    require.apart("weightGradientsOut", weightGradientsOut, "slots", slots);
+    require.apart("weightGradientsOut", weightGradientsOut, "outGradients", outGradients);
+    if (slots.isEmpty()) {
+      return;
+    }
+    Dense dw = Dense.out(weightGradientsOut);
+    INDArray in = Dense.in(longSlots);
+    long status =
+        KernelChoice.kernels()
+            .weightedBagWeightGradient(Dense.in(values), in, Dense.in(outGradients), dw.array());
+    require.ok(status, "slots", in, values.size(0));
+    dw.publish();
+  }
+
   private static void requireApart(
       Require require, INDArray[] in, INDArray valueGradientsOut, INDArray weightGradientsOut) {
     String[] names = {"values", "weights", "outGradients"};

@@ -83,6 +83,10 @@ class MemoryOpsErrorsTest {
             MemoryOps.weightedBagGradient(
                 table, weights, outGradients, grouped(slots, 11), null, null));
     assertRefuses(
+        "[weightedBagWeightGradient] weightGradientsOut: expected an array [bags, bagSize], got null."
+            + " Fix: pass an array",
+        () -> MemoryOps.weightedBagWeightGradient(table, slots, outGradients, null));
+    assertRefuses(
         "[zeroRows] touched: expected a value, got null. Fix: pass one",
         () -> MemoryOps.zeroRows(null, table));
   }
@@ -110,6 +114,11 @@ class MemoryOpsErrorsTest {
         "[weightedBagGradient] outGradients: expected [bags, valueSize] of shape [5, 3], got rank 2"
             + " (shape [4, 3]). Fix: reshape the array, or pass the arrays that belong together",
         () -> MemoryOps.weightedBagGradient(table, slots, weights, floats(4, 3)));
+    assertRefuses(
+        "[weightedBagWeightGradient] outGradients: expected [bags, valueSize] of shape [5, 3], got"
+            + " rank 2 (shape [4, 3]). Fix: reshape the array, or pass the arrays that belong"
+            + " together",
+        () -> MemoryOps.weightedBagWeightGradient(table, slots, floats(4, 3), floats(5, 4)));
     assertRefuses(
         "[rowAdam] m: expected [slots, valueSize] of shape [11, 3], got rank 2 (shape [11, 2]). Fix:"
             + " reshape the array, or pass the arrays that belong together",
@@ -229,6 +238,9 @@ class MemoryOpsErrorsTest {
     assertRefuses(
         "[weightedBagGradient] slots: " + got,
         () -> MemoryOps.weightedBagGradient(table, slots, weights, outGradients));
+    assertRefuses(
+        "[weightedBagWeightGradient] slots: " + got,
+        () -> MemoryOps.weightedBagWeightGradient(table, slots, outGradients, floats(5, 4)));
     assertRefuses("[touchedRows] slots: " + got, () -> new TouchedRows().group(slots, 11));
   }
 
@@ -500,6 +512,11 @@ class MemoryOpsErrorsTest {
         () ->
             MemoryOps.weightedBagGradient(
                 columns, weights, outGradients, grouped(slots, 11), columns, null));
+    INDArray square = floats(5, 3);
+    assertRefuses(
+        "[weightedBagWeightGradient] weightGradientsOut: expected memory of its own, got memory"
+            + " shared with outGradients (shape [5, 3]). Fix: pass a separate array",
+        () -> MemoryOps.weightedBagWeightGradient(table, longs(5, 3), square, square));
     INDArray turned = floats(3, 7, 2, 2).permute(3, 2, 1, 0);
     assertRefuses(
         "[productKeyTopKGradient] subKeyGradientsOut: expected memory of its own, got memory shared"

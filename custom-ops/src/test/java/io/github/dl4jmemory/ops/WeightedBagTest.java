@@ -78,6 +78,15 @@ class WeightedBagTest {
                     out);
             assertEquals((11 * 5 + 3) << 8 | Kernels.OUT_OF_RANGE, status);
             AssertClose.same("out", new double[17 * 7], out);
+            INDArray dw = Nd4j.create(type, 17, 5);
+            status =
+                kernels.weightedBagWeightGradient(
+                    Elements.uniform(random, type, 31, 7),
+                    slots,
+                    Elements.uniform(random, type, 17, 7),
+                    dw);
+            assertEquals((11 * 5 + 3) << 8 | Kernels.OUT_OF_RANGE, status);
+            AssertClose.same("weight gradient", new double[17 * 5], dw);
           }
         });
   }
@@ -135,6 +144,10 @@ class WeightedBagTest {
       AssertClose.close("gradient of row " + rows[j], expected, compact.getRow(j), rowTolerance);
     }
     AssertClose.close("weight gradient", weightGradient, dw, weightTolerance);
+    INDArray ungrouped = Nd4j.create(type, weights.shape());
+    assertEquals(
+        Kernels.OK, kernels.weightedBagWeightGradient(values, slots, outGradients, ungrouped));
+    AssertClose.same("weight gradient, not grouped", Elements.doubles(dw), ungrouped);
 
     double sentinel = -7;
     INDArray table = Nd4j.valueArrayOf(values.shape(), sentinel, type);

@@ -37,9 +37,9 @@ import org.nd4j.linalg.learning.config.IUpdater;
  * last dense pass.
  *
  * <p>Cost beside the readers': none forward; backward a copy of what they have read, tokens *
- * (2*heads*topK + valueSize) numbers a reader, and a second sorting of their accesses, each reader
- * having sorted its own for the gradient of its weights. All readers of a pool count there as the
- * one with the most accesses a token. The number of slots is not in it.
+ * (2*heads*topK + valueSize) numbers a reader. Their accesses are sorted once, together; there all
+ * readers of a pool count as the one with the most accesses a token. The number of slots is not in
+ * it.
  *
  * <p>FLOAT or DOUBLE networks; {@code activate} throws an IllegalArgumentException while the pool
  * has no reader.

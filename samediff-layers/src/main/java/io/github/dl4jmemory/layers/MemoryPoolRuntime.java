@@ -1,7 +1,5 @@
 package io.github.dl4jmemory.layers;
 
-import io.github.dl4jmemory.ops.MemoryOps;
-import io.github.dl4jmemory.ops.TouchedRows;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.gradient.Gradient;
 import org.deeplearning4j.nn.workspace.ArrayType;
@@ -18,9 +16,8 @@ final class MemoryPoolRuntime extends LayerRuntime<MemoryPool> {
 
   private static final long serialVersionUID = 1L;
 
-  private final transient RowTable table;
+  private final transient PoolTable table;
   private final transient PoolAccesses accesses = new PoolAccesses();
-  private final transient TouchedRows ofOneReader = new TouchedRows();
 
   MemoryPoolRuntime(NeuralNetConfiguration conf, DataType dataType) {
     super(conf, dataType);
@@ -32,8 +29,9 @@ final class MemoryPoolRuntime extends LayerRuntime<MemoryPool> {
     accesses.widen(bagSize);
   }
 
-  INDArray values() {
-    return table.values();
+  /** {@link PoolTable#read}, for a reader. */
+  void read(INDArray slots, INDArray weights, INDArray out) {
+    table.read(slots, weights, out);
   }
 
   /**
@@ -43,9 +41,7 @@ final class MemoryPoolRuntime extends LayerRuntime<MemoryPool> {
    */
   void readerBackward(
       INDArray slots, INDArray weights, INDArray readGradient, INDArray weightGradientOut) {
-    ofOneReader.group(slots, values().size(0));
-    MemoryOps.weightedBagGradient(
-        values(), weights, readGradient, ofOneReader, null, weightGradientOut);
+    table.weightGradient(slots, readGradient, weightGradientOut);
     accesses.add(slots, weights, readGradient);
   }
 
@@ -74,7 +70,7 @@ final class MemoryPoolRuntime extends LayerRuntime<MemoryPool> {
     if (accesses.isEmpty()) {
       table.backwardOfNothing();
     } else {
-      table.backward(accesses.slots(), accesses.weights(), accesses.readGradients(), null);
+      table.backward(accesses.slots(), accesses.weights(), accesses.readGradients());
     }
     forget();
     INDArray none = workspaces.create(ArrayType.ACTIVATION_GRAD, dataType, input.shape(), 'c');

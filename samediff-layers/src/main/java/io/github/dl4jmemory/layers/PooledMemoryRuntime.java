@@ -25,7 +25,7 @@ final class PooledMemoryRuntime extends ProductKeyLookupRuntime<PooledMemory> {
   }
 
   @Override
-  INDArray values() {
+  void read(INDArray slots, INDArray weights, INDArray out) {
     Require.that(
         pool != null,
         title(),
@@ -33,7 +33,7 @@ final class PooledMemoryRuntime extends ProductKeyLookupRuntime<PooledMemory> {
         "a MemoryPool in the same ComputationGraph",
         "none",
         "add the layer by addTo(graph, name, input, pool)");
-    return pool.values();
+    pool.read(slots, weights, out);
   }
 
   @Override

@@ -46,12 +46,18 @@ abstract class ProductKeyLookupRuntime<C extends ProductKeyLookup> extends Token
     valueSize = layer.getValueSize();
   }
 
-  /** The table [slots, valueSize]; throws while there is none. */
-  abstract INDArray values();
+  /**
+   * Reads {@code out[token] = sum_k weights[token, k] * values[slots[token, k]]}; throws while
+   * there are no values.
+   *
+   * @param slots LONG [tokens, heads*topK]
+   * @param weights [tokens, heads*topK]
+   * @param out [tokens, valueSize], to be assigned
+   */
+  abstract void read(INDArray slots, INDArray weights, INDArray out);
 
   /**
-   * Takes in the gradient of {@code read[token] = sum_k weights[token, k] * values[slots[token,
-   * k]]} with respect to the values.
+   * Takes in the gradient of {@link #read} with respect to the values.
    *
    * @param slots LONG [tokens, heads*topK]
    * @param weights [tokens, heads*topK]
@@ -76,7 +82,6 @@ abstract class ProductKeyLookupRuntime<C extends ProductKeyLookup> extends Token
 
   @Override
   void forward(INDArray x, INDArray out, boolean keep, LayerWorkspaceMgr workspaces) {
-    INDArray values = values();
     Scratch scratch = new Scratch(dataType, keep, workspaces);
     long tokens = x.size(0);
     Keys keys = keys(x, scratch);
@@ -87,7 +92,7 @@ abstract class ProductKeyLookupRuntime<C extends ProductKeyLookup> extends Token
     INDArray weights = scratch.create(tokens, heads, topK);
     Nd4j.exec(new SoftMax(scores, weights, 2));
     INDArray read = scratch.create(tokens, valueSize);
-    MemoryOps.weightedBag(values, bags(slots), bags(weights), read);
+    read(bags(slots), bags(weights), read);
     INDArray gate = null;
     INDArray z = read;
     if (gates()) {

@@ -17,8 +17,8 @@ final class ProductKeyMemoryRuntime extends ProductKeyLookupRuntime<ProductKeyMe
   }
 
   @Override
-  INDArray values() {
-    return table.values();
+  void read(INDArray slots, INDArray weights, INDArray out) {
+    table.read(slots, weights, out);
   }
 
   @Override

@@ -27,7 +27,7 @@ import org.nd4j.linalg.learning.config.Sgd;
  *
  * <p>Memory beside the views grows with the accesses of a step, never with the number of slots.
  */
-final class RowTable {
+final class RowTable implements PoolTable {
 
   /** DL4J's file format ends here: 2^31-1 bytes an entry, and Adam keeps two floats a value. */
   static final long MAX_VALUES = 1L << 28;
@@ -130,9 +130,24 @@ final class RowTable {
     attached = true;
   }
 
+  @Override
+  public void read(INDArray slots, INDArray weights, INDArray out) {
+    MemoryOps.weightedBag(values, slots, weights, out);
+  }
+
+  @Override
+  public void weightGradient(INDArray slots, INDArray outGradients, INDArray weightGradientsOut) {
+    MemoryOps.weightedBagWeightGradient(values, slots, outGradients, weightGradientsOut);
+  }
+
+  @Override
+  public void backward(INDArray slots, INDArray weights, INDArray outGradients) {
+    backward(slots, weights, outGradients, null);
+  }
+
   /**
-   * Writes the gradient of {@code out[bag] = sum_k weights[bag, k] * values[slots[bag, k]]} into
-   * the rows of the gradient view, or keeps what it is made of.
+   * Writes the gradient of {@link #read} into the rows of the gradient view, or keeps what it is
+   * made of.
    *
    * @param slots LONG [bags, bagSize]
    * @param weights [bags, bagSize]
@@ -157,8 +172,8 @@ final class RowTable {
     }
   }
 
-  /** A step that touches no row. */
-  void backwardOfNothing() {
+  @Override
+  public void backwardOfNothing() {
     eraseLastStep();
     attached = false;
   }
