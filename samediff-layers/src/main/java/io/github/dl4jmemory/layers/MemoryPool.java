@@ -1,7 +1,10 @@
 package io.github.dl4jmemory.layers;
 
+import java.util.HashSet;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
+import org.deeplearning4j.nn.conf.ComputationGraphConfiguration.GraphBuilder;
 import org.deeplearning4j.nn.conf.InputPreProcessor;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.conf.inputs.InputType;
@@ -20,9 +23,11 @@ import org.nd4j.linalg.learning.config.IUpdater;
  * own.
  *
  * <pre>
- *   graph.addLayer("pool", MemoryPool.builder().subKeys(256).valueSize(64).build(), "in");
- *   PooledMemory.builder().build().addTo(graph, "memory1", "hidden1", "pool");
- *   PooledMemory.builder().build().addTo(graph, "memory2", "hidden2", "pool");
+ *   PooledMemory memory = PooledMemory.builder().build();
+ *   MemoryPool.builder().subKeys(256).valueSize(64).build()
+ *       .addTo(graph, "pool", "in",
+ *           new MemoryPool.Reader("memory1", "hidden1", memory),
+ *           new MemoryPool.Reader("memory2", "hidden2", memory));
  * </pre>
  *
  * <p>Input: any layer or network input that comes before the readers, of any shape and type, best
@@ -74,6 +79,63 @@ public final class MemoryPool extends DefinedLayer {
    */
   public static Builder builder() {
     return new Builder();
+  }
+
+  /**
+   * A memory that reads a pool.
+   *
+   * @param name name of the memory's layer in the graph
+   * @param input layer or network input that it takes, which may be added later
+   * @param memory its settings; may be those of other readers too
+   */
+  public record Reader(String name, String input, PooledMemory memory) {}
+
+  /**
+   * Adds this pool and its readers to a graph; more can be added by {@link PooledMemory#addTo}.
+   *
+   * @param graph builder of the graph
+   * @param name name of the pool's layer
+   * @param input layer or network input that comes before the readers, best the network's own
+   * @param readers memories that read this pool
+   * @return the builder of the graph
+   * @throws IllegalArgumentException if an argument is null or a name is taken, or a memory's topK
+   *     is above the pool's subKeys
+   */
+  public GraphBuilder addTo(GraphBuilder graph, String name, String input, Reader... readers) {
+    String title = "MemoryPool " + name;
+    Require.that(graph != null, title, "graph", "a graph builder", graph, "pass graphBuilder()");
+    Require.that(input != null, title, "input", "a layer or network input", input, "name one");
+    Set<String> taken = new HashSet<>(graph.getVertices().keySet());
+    taken.addAll(graph.getNetworkInputs());
+    requireFree(title, "name", name, taken);
+    for (Reader reader : readers) {
+      Require.that(
+          reader != null && reader.memory() != null,
+          title,
+          "readers",
+          "readers with a memory",
+          reader,
+          "pass new MemoryPool.Reader(name, input, PooledMemory.builder().build())");
+      reader.memory().requireAddable(graph, reader.name(), reader.input(), this);
+      requireFree(title, "readers", reader.name(), taken);
+      requireFree(title, "readers", PooledMemory.link(reader.name()), taken);
+    }
+    graph.addLayer(name, clone(), input);
+    for (Reader reader : readers) {
+      reader.memory().addTo(graph, reader.name(), reader.input(), name, this);
+    }
+    return graph;
+  }
+
+  /** Takes a name that is not taken yet. */
+  private static void requireFree(String title, String parameter, String name, Set<String> taken) {
+    Require.that(
+        name != null && taken.add(name),
+        title,
+        parameter,
+        "a name that is unique in the graph",
+        name == null ? "null" : "a second vertex " + name,
+        "use another name");
   }
 
   /**

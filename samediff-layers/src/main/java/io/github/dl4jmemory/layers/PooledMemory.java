@@ -91,41 +91,7 @@ public final class PooledMemory extends ProductKeyLookup {
    */
   public GraphBuilder addTo(GraphBuilder graph, String name, String input, String pool) {
     Require.that(graph != null, TITLE, "graph", "a graph builder", graph, "pass graphBuilder()");
-    String link = name + "-pool";
-    requireName(graph, name, name);
-    requireName(graph, name, link);
-    MemoryPool table = requirePool(graph, name, input, pool);
-    requireTopK(title(name), getTopK(), table.getSubKeys());
-    PooledMemory reader = clone();
-    reader.subKeys = table.getSubKeys();
-    reader.valueSize = table.getValueSize();
-    graph.addVertex(link, new PoolLink(), input, pool);
-    return graph.addLayer(name, reader, link);
-  }
-
-  private static String title(String name) {
-    return TITLE + " " + name;
-  }
-
-  private static void requireName(GraphBuilder graph, String name, String vertex) {
-    Require.that(
-        name != null && !name.isEmpty(),
-        TITLE,
-        "name",
-        "the name of the layer",
-        name,
-        "pass a name that is unique in the graph");
-    Require.that(
-        !graph.getVertices().containsKey(vertex) && !graph.getNetworkInputs().contains(vertex),
-        title(name),
-        "name",
-        "a name that is unique in the graph",
-        "a second vertex " + vertex,
-        "use another name; a reader has one pool");
-  }
-
-  private static MemoryPool requirePool(
-      GraphBuilder graph, String name, String input, String pool) {
+    requireName(name);
     MemoryPool table = poolIn(graph.getVertices().get(pool));
     Require.that(
         table != null,
@@ -134,6 +100,15 @@ public final class PooledMemory extends ProductKeyLookup {
         "the name of a MemoryPool in the graph",
         pool,
         "call graph.addLayer(\"pool\", MemoryPool.builder()...build(), \"in\") before");
+    requireAddable(graph, name, input, table);
+    return addTo(graph, name, input, pool, table);
+  }
+
+  /** Refuses what {@link #addTo(GraphBuilder, String, String, String, MemoryPool)} cannot add. */
+  void requireAddable(GraphBuilder graph, String name, String input, MemoryPool table) {
+    requireName(name);
+    requireFree(graph, name, name);
+    requireFree(graph, name, link(name));
     Require.that(
         input != null && poolIn(graph.getVertices().get(input)) == null,
         title(name),
@@ -141,7 +116,44 @@ public final class PooledMemory extends ProductKeyLookup {
         "the layer or network input to read for",
         input == null ? "null" : "the pool " + input,
         "pass the layer before the memory");
-    return table;
+    requireTopK(title(name), getTopK(), table.getSubKeys());
+  }
+
+  GraphBuilder addTo(GraphBuilder graph, String name, String input, String pool, MemoryPool table) {
+    PooledMemory reader = clone();
+    reader.subKeys = table.getSubKeys();
+    reader.valueSize = table.getValueSize();
+    graph.addVertex(link(name), new PoolLink(), input, pool);
+    return graph.addLayer(name, reader, link(name));
+  }
+
+  private static String title(String name) {
+    return TITLE + " " + name;
+  }
+
+  /** The vertex that ties a reader to its pool. */
+  static String link(String name) {
+    return name + "-pool";
+  }
+
+  private static void requireName(String name) {
+    Require.that(
+        name != null && !name.isEmpty(),
+        TITLE,
+        "name",
+        "the name of the layer",
+        name,
+        "pass a name that is unique in the graph");
+  }
+
+  private static void requireFree(GraphBuilder graph, String name, String vertex) {
+    Require.that(
+        !graph.getVertices().containsKey(vertex) && !graph.getNetworkInputs().contains(vertex),
+        title(name),
+        "name",
+        "a name that is unique in the graph",
+        "a second vertex " + vertex,
+        "use another name; a reader has one pool");
   }
 
   private static MemoryPool poolIn(GraphVertex vertex) {

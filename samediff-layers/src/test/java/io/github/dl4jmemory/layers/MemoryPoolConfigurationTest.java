@@ -2,6 +2,7 @@ package io.github.dl4jmemory.layers;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -16,6 +17,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
 import org.nd4j.autodiff.samediff.SameDiff;
 import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.learning.config.Adam;
 import org.nd4j.linalg.learning.config.Nesterovs;
 import org.nd4j.linalg.learning.config.Sgd;
@@ -94,6 +96,65 @@ class MemoryPoolConfigurationTest {
     says(
         () -> PoolGraphs.wide().addTo(null, "memory", "hidden", "pool"),
         "[PooledMemory] graph: expected a graph builder, got null. Fix: pass graphBuilder().");
+  }
+
+  /** Readers may take layers that are added later. */
+  @Test
+  void poolAndReadersByOneCall() {
+    MemoryPool pool = PoolGraphs.pool().build();
+    GraphBuilder graph =
+        pool.addTo(
+            empty(),
+            "facts",
+            "in",
+            new MemoryPool.Reader("memory1", "hidden", PoolGraphs.wide()),
+            new MemoryPool.Reader("memory2", "later", PoolGraphs.narrow()));
+    assertNull(pool.getLayerName(), "the object given stays as it was");
+    graph
+        .addLayer("later", new DenseLayer.Builder().nOut(PoolGraphs.HIDDEN).build(), "memory1")
+        .removeVertex("pool")
+        .addLayer("out", Networks.output(), "memory2")
+        .setOutputs("out");
+    ComputationGraph made = PoolGraphs.initialised(graph);
+    INDArray before = made.getLayer("facts").getParam("V").dup();
+    made.fit(PoolGraphs.batch(DataType.FLOAT, 1));
+    assertNotEquals(before, made.getLayer("facts").getParam("V"));
+    assertEquals(11, ((PooledMemory) made.getLayer("memory2").conf().getLayer()).getSubKeys());
+  }
+
+  @Test
+  void refusalsOfOneCall() {
+    MemoryPool pool = PoolGraphs.pool().build();
+    MemoryPool.Reader reader = new MemoryPool.Reader("memory", "hidden", PoolGraphs.wide());
+    says(
+        () -> pool.addTo(null, "facts", "in", reader),
+        "[MemoryPool facts] graph: expected a graph builder, got null. Fix: pass graphBuilder().");
+    refusedAndUntouched(
+        graph -> pool.addTo(graph, "facts", null, reader),
+        "[MemoryPool facts] input: expected a layer or network input, got null. Fix: name one.");
+    refusedAndUntouched(
+        graph -> pool.addTo(graph, "hidden", "in", reader),
+        "[MemoryPool hidden] name: expected a name that is unique in the graph, got a second vertex"
+            + " hidden. Fix: use another name.");
+    refusedAndUntouched(
+        graph -> pool.addTo(graph, null, "in", reader),
+        "[MemoryPool null] name: expected a name that is unique in the graph, got null. Fix: use"
+            + " another name.");
+    refusedAndUntouched(
+        graph -> pool.addTo(graph, "facts", "in", reader, reader),
+        "[MemoryPool facts] readers: expected a name that is unique in the graph, got a second"
+            + " vertex memory. Fix: use another name.");
+    refusedAndUntouched(
+        graph -> pool.addTo(graph, "facts", "in", reader, null),
+        "[MemoryPool facts] readers: expected readers with a memory, got null. Fix: pass new"
+            + " MemoryPool.Reader(name, input, PooledMemory.builder().build()).");
+    PooledMemory wide = PooledMemory.builder().topK(12).build();
+    refusedAndUntouched(
+        graph ->
+            pool.addTo(
+                graph, "facts", "in", reader, new MemoryPool.Reader("memory2", "hidden", wide)),
+        "[PooledMemory memory2] topK: expected 1 to subKeys = 11, got 12. Fix: use fewer accesses or"
+            + " more sub-keys.");
   }
 
   @Test

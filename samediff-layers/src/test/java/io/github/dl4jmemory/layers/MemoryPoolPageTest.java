@@ -28,23 +28,30 @@ class MemoryPoolPageTest {
     INDArray labels = Nd4j.eye(10).castTo(DataType.FLOAT);
     DataSet data = new DataSet(Nd4j.rand(DataType.FLOAT, 10, 20), labels);
     // page begin
+    PooledMemory memory = PooledMemory.builder().build();
     GraphBuilder graph =
         new NeuralNetConfiguration.Builder()
             .updater(new Adam(1e-3))
             .graphBuilder()
             .addInputs("in")
             .setInputTypes(InputType.feedForward(20))
-            .addLayer("pool", MemoryPool.builder().subKeys(256).valueSize(64).build(), "in")
-            .addLayer("hidden1", new DenseLayer.Builder().nOut(64).build(), "in");
-    PooledMemory.builder().build().addTo(graph, "memory1", "hidden1", "pool");
-    graph.addLayer("hidden2", new DenseLayer.Builder().nOut(64).build(), "memory1");
-    PooledMemory.builder().build().addTo(graph, "memory2", "hidden2", "pool");
-    graph
-        .addLayer(
-            "out",
-            new OutputLayer.Builder().nOut(10).activation(Activation.SOFTMAX).build(),
-            "memory2")
-        .setOutputs("out");
+            .addLayer("hidden1", new DenseLayer.Builder().nOut(64).build(), "in")
+            .addLayer("hidden2", new DenseLayer.Builder().nOut(64).build(), "memory1")
+            .addLayer(
+                "out",
+                new OutputLayer.Builder().nOut(10).activation(Activation.SOFTMAX).build(),
+                "memory2")
+            .setOutputs("out");
+    MemoryPool.builder()
+        .subKeys(256)
+        .valueSize(64)
+        .build()
+        .addTo(
+            graph,
+            "pool",
+            "in",
+            new MemoryPool.Reader("memory1", "hidden1", memory),
+            new MemoryPool.Reader("memory2", "hidden2", memory));
     ComputationGraph network = new ComputationGraph(graph.build());
     network.init();
     RowSparseTraining.attach(network);

@@ -5,8 +5,10 @@ import io.github.dl4jmemory.testkit.Elements;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.conf.ComputationGraphConfiguration.GraphBuilder;
 import org.deeplearning4j.nn.conf.graph.ElementWiseVertex;
+import org.deeplearning4j.nn.conf.graph.LayerVertex;
 import org.deeplearning4j.nn.conf.inputs.InputType;
 import org.deeplearning4j.nn.conf.layers.DenseLayer;
+import org.deeplearning4j.nn.conf.layers.misc.FrozenLayerWithBackprop;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.nd4j.linalg.activations.Activation;
 import org.nd4j.linalg.api.buffer.DataType;
@@ -82,6 +84,12 @@ final class PoolGraphs {
   static ComputationGraph forGradients(IUpdater values, String secondPool) {
     return initialised(
         twoReaders(DataType.DOUBLE, new NoOp(), pool().valuesUpdater(values), secondPool));
+  }
+
+  /** Wraps a layer of the graph's configuration into DL4J's frozen layer that passes gradients. */
+  static void freezeWithBackprop(ComputationGraph graph, String name) {
+    LayerVertex vertex = (LayerVertex) graph.getConfiguration().getVertices().get(name);
+    vertex.getLayerConf().setLayer(new FrozenLayerWithBackprop(vertex.getLayerConf().getLayer()));
   }
 
   private static DenseLayer dense() {
