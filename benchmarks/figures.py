@@ -122,6 +122,26 @@ FIGURES = {
             Side("java", "row-update", ("valueSize=64", "slots=524288"), label="ours at 512K slots"),
         ),
         Figure(
+            "pool-readers",
+            "CPU time of a training step of a network whose three memories read one pool, 1M slots of 128, 1024 tokens / of"
+            " the same with the pool frozen (three reads), plus one update of a table at the same slots",
+            1.2,
+            "lower",
+            "cpu",
+            Side("java", "pool-step", ("valueSize=128",)),
+            Side("java", "reads-and-update", ("valueSize=128",), label="ours, three reads and one update"),
+        ),
+        Figure(
+            "pool-slots-flat",
+            "CPU time of a step of a table (read, gradient of the weights, grouping, Adam), 131072 distinct rows of 64 values, at"
+            " 16M slots / at 512K slots",
+            1.2,
+            "lower",
+            "cpu",
+            Side("java", "table-step", ("valueSize=64", "slots=16777216")),
+            Side("java", "table-step", ("valueSize=64", "slots=524288"), label="ours at 512K slots"),
+        ),
+        Figure(
             "portable-step",
             "CPU time of the portable kernels / of the native ones for a whole memory step (lookup, bag, both"
             " gradients, Adam), 1024 tokens, 1M slots of 512",

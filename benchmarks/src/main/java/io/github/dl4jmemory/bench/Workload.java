@@ -25,6 +25,8 @@ interface Workload {
       case "group" -> new Group(shape);
       case "table-step" -> new TableStep(shape);
       case "row-update" -> new RowUpdate(shape);
+      case "pool-step" -> new PoolStep(shape);
+      case "reads-and-update" -> new ReadsAndUpdate(shape);
       case "memory-step" -> new MemoryStep(shape);
       default -> throw new IllegalArgumentException("no such workload: " + name);
     };
