@@ -1,14 +1,13 @@
 package io.github.dl4jmemory.layers;
 
-import java.util.HashSet;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Set;
 import org.deeplearning4j.nn.conf.ComputationGraphConfiguration.GraphBuilder;
 import org.deeplearning4j.nn.conf.InputPreProcessor;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.conf.inputs.InputType;
 import org.deeplearning4j.nn.conf.layers.samediff.SDLayerParams;
+import org.deeplearning4j.nn.transferlearning.TransferLearning;
 import org.nd4j.autodiff.samediff.SDVariable;
 import org.nd4j.autodiff.samediff.SameDiff;
 import org.nd4j.linalg.api.buffer.DataType;
@@ -102,40 +101,30 @@ public final class MemoryPool extends DefinedLayer {
    *     is above the pool's subKeys
    */
   public GraphBuilder addTo(GraphBuilder graph, String name, String input, Reader... readers) {
-    String title = "MemoryPool " + name;
-    Require.that(graph != null, title, "graph", "a graph builder", graph, "pass graphBuilder()");
-    Require.that(input != null, title, "input", "a layer or network input", input, "name one");
-    Set<String> taken = new HashSet<>(graph.getVertices().keySet());
-    taken.addAll(graph.getNetworkInputs());
-    requireFree(title, "name", name, taken);
-    for (Reader reader : readers) {
-      Require.that(
-          reader != null && reader.memory() != null,
-          title,
-          "readers",
-          "readers with a memory",
-          reader,
-          "pass new MemoryPool.Reader(name, input, PooledMemory.builder().build())");
-      reader.memory().requireAddable(graph, reader.name(), reader.input(), this);
-      requireFree(title, "readers", reader.name(), taken);
-      requireFree(title, "readers", PooledMemory.link(reader.name()), taken);
-    }
-    graph.addLayer(name, clone(), input);
-    for (Reader reader : readers) {
-      reader.memory().addTo(graph, reader.name(), reader.input(), name, this);
-    }
+    PoolAddition addition = new PoolAddition(this, name, input, readers);
+    addition.requireFitting(graph);
+    addition.addTo(graph::addLayer, graph::addVertex);
     return graph;
   }
 
-  /** Takes a name that is not taken yet. */
-  private static void requireFree(String title, String parameter, String name, Set<String> taken) {
-    Require.that(
-        name != null && taken.add(name),
-        title,
-        parameter,
-        "a name that is unique in the graph",
-        name == null ? "null" : "a second vertex " + name,
-        "use another name");
+  /**
+   * Adds this pool and its readers to a network that is trained already. DL4J keeps the parameters
+   * of all layers that stay.
+   *
+   * @param graph builder of the new network; {@code setInputTypes(...)} where a reader has no nIn
+   * @param name name of the pool's layer, unique in the graph, as the readers' must be
+   * @param input layer or network input that comes before the readers, best the network's own
+   * @param readers memories that read this pool
+   * @return the builder of the new network
+   * @throws IllegalArgumentException if an argument is null, two of these names are the same, or a
+   *     memory's topK is above the pool's subKeys
+   */
+  public TransferLearning.GraphBuilder addTo(
+      TransferLearning.GraphBuilder graph, String name, String input, Reader... readers) {
+    PoolAddition addition = new PoolAddition(this, name, input, readers);
+    addition.requireFitting(graph);
+    addition.addTo(graph::addLayer, graph::addVertex);
+    return graph;
   }
 
   /**

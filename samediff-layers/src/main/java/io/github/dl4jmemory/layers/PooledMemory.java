@@ -100,15 +100,16 @@ public final class PooledMemory extends ProductKeyLookup {
         "the name of a MemoryPool in the graph",
         pool,
         "call graph.addLayer(\"pool\", MemoryPool.builder()...build(), \"in\") before");
-    requireAddable(graph, name, input, table);
-    return addTo(graph, name, input, pool, table);
-  }
-
-  /** Refuses what {@link #addTo(GraphBuilder, String, String, String, MemoryPool)} cannot add. */
-  void requireAddable(GraphBuilder graph, String name, String input, MemoryPool table) {
-    requireName(name);
     requireFree(graph, name, name);
     requireFree(graph, name, link(name));
+    requireReadable(graph, name, input);
+    requireTopK(name, table);
+    graph.addVertex(link(name), new PoolLink(), input, pool);
+    return graph.addLayer(name, reading(table), link(name));
+  }
+
+  /** Refuses to read for nothing, or for a pool. */
+  void requireReadable(GraphBuilder graph, String name, String input) {
     Require.that(
         input != null && poolIn(graph.getVertices().get(input)) == null,
         title(name),
@@ -116,15 +117,18 @@ public final class PooledMemory extends ProductKeyLookup {
         "the layer or network input to read for",
         input == null ? "null" : "the pool " + input,
         "pass the layer before the memory");
+  }
+
+  void requireTopK(String name, MemoryPool table) {
     requireTopK(title(name), getTopK(), table.getSubKeys());
   }
 
-  GraphBuilder addTo(GraphBuilder graph, String name, String input, String pool, MemoryPool table) {
+  /** A copy with the sizes of this pool. */
+  PooledMemory reading(MemoryPool table) {
     PooledMemory reader = clone();
     reader.subKeys = table.getSubKeys();
     reader.valueSize = table.getValueSize();
-    graph.addVertex(link(name), new PoolLink(), input, pool);
-    return graph.addLayer(name, reader, link(name));
+    return reader;
   }
 
   private static String title(String name) {

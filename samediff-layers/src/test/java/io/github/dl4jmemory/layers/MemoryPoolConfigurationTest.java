@@ -127,7 +127,7 @@ class MemoryPoolConfigurationTest {
     MemoryPool pool = PoolGraphs.pool().build();
     MemoryPool.Reader reader = new MemoryPool.Reader("memory", "hidden", PoolGraphs.wide());
     says(
-        () -> pool.addTo(null, "facts", "in", reader),
+        () -> pool.addTo((GraphBuilder) null, "facts", "in", reader),
         "[MemoryPool facts] graph: expected a graph builder, got null. Fix: pass graphBuilder().");
     refusedAndUntouched(
         graph -> pool.addTo(graph, "facts", null, reader),

@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.zip.ZipFile;
 import org.deeplearning4j.nn.conf.ComputationGraphConfiguration;
+import org.deeplearning4j.nn.conf.inputs.InputType;
 import org.deeplearning4j.nn.conf.layers.OutputLayer;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.layers.FrozenLayer;
@@ -137,6 +138,35 @@ class MemoryPoolLifecycleTest {
     for (String name : LAYERS) {
       assertNotEquals(graph.getLayer(name).params(), other.getLayer(name).params(), name);
     }
+  }
+
+  /** A network that is trained already gets a pool. */
+  @Test
+  void transferLearningAddsPoolAndReaders() throws IOException {
+    ComputationGraph graph = trained();
+    OutputLayer head = Networks.output();
+    ComputationGraph other =
+        PoolGraphs.pool()
+            .build()
+            .addTo(
+                new TransferLearning.GraphBuilder(graph),
+                "facts",
+                "in",
+                new MemoryPool.Reader("fact1", "sum1", PoolGraphs.wide()),
+                new MemoryPool.Reader("fact2", "fact1", PoolGraphs.narrow()))
+            .addLayer("head", head, "fact2")
+            .setInputTypes(InputType.feedForward(Networks.IN))
+            .setOutputs("out", "head")
+            .build();
+    for (String name : LAYERS) {
+      PoolGraphs.sameLayer(name, graph, other);
+    }
+    INDArray before = other.getLayer("facts").getParam("V").dup();
+    DataSet batch = PoolGraphs.batch(DataType.FLOAT, 5);
+    INDArray[] labels = {batch.getLabels(), batch.getLabels()};
+    other.fit(new MultiDataSet(new INDArray[] {batch.getFeatures()}, labels));
+    assertNotEquals(before, other.getLayer("facts").getParam("V"));
+    PoolGraphs.same("restored", other, restored(other));
   }
 
   @ParameterizedTest
