@@ -2,9 +2,8 @@ package io.github.dl4jmemory.layers;
 
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.github.dl4jmemory.testkit.PageExample;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import org.deeplearning4j.nn.conf.ComputationGraphConfiguration.GraphBuilder;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.conf.inputs.InputType;
@@ -67,19 +66,6 @@ class MemoryPoolPageTest {
 
   @Test
   void exampleStandsOnThePage() throws IOException {
-    String page = Files.readString(Path.of("../docs/layers/memory-pool.md"));
-    String source =
-        Files.readString(
-            Path.of("src/test/java/io/github/dl4jmemory/layers/MemoryPoolPageTest.java"));
-    String code =
-        source.substring(
-            source.indexOf("// page begin") + "// page begin".length(),
-            source.indexOf("// page end"));
-    assertTrue(
-        squeezed(page).contains(squeezed(code)), "the page's example differs from this code");
-  }
-
-  private static String squeezed(String text) {
-    return text.replaceAll("\\s+", "");
+    PageExample.assertStandsOn("docs/layers/memory-pool.md", MemoryPoolPageTest.class);
   }
 }

@@ -3,9 +3,8 @@ package io.github.dl4jmemory.layers;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.github.dl4jmemory.testkit.PageExample;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.conf.inputs.InputType;
 import org.deeplearning4j.nn.conf.layers.DenseLayer;
@@ -30,7 +29,7 @@ class ReadmeTest {
       labels.putScalar(i, i, 1);
     }
     DataSet data = new DataSet(features, labels);
-    // README begin
+    // page begin
     MultiLayerNetwork network =
         new MultiLayerNetwork(
             new NeuralNetConfiguration.Builder()
@@ -49,7 +48,7 @@ class ReadmeTest {
     network.init();
     RowSparseTraining.attach(network); // a step costs what its rows cost, not what the table costs
     network.fit(data);
-    // README end
+    // page end
     double before = network.score(data);
     for (int i = 0; i < 30; i++) {
       network.fit(data);
@@ -61,20 +60,6 @@ class ReadmeTest {
 
   @Test
   void exampleStandsInTheReadme() throws IOException {
-    Path root = Path.of("..");
-    String readme = Files.readString(root.resolve("README.md"));
-    String source =
-        Files.readString(Path.of("src/test/java/io/github/dl4jmemory/layers/ReadmeTest.java"));
-    String code =
-        source.substring(
-            source.indexOf("// README begin") + "// README begin".length(),
-            source.indexOf("// README end"));
-    assertTrue(
-        squeezed(readme).contains(squeezed(code)),
-        "the README's example differs from the code of this test");
-  }
-
-  private static String squeezed(String text) {
-    return text.replaceAll("\\s+", "");
+    PageExample.assertStandsOn("README.md", ReadmeTest.class);
   }
 }
