@@ -42,6 +42,9 @@ import org.nd4j.linalg.learning.config.IUpdater;
  * V takes no regularisation and no gradient normalisation. See {@link RowSparseTraining} for the
  * last dense pass.
  *
+ * <p>With {@code shards(P)} the table is split by columns into P parameters V0, V1, …, each with a
+ * worker thread.
+ *
  * <p>Cost beside the readers': none forward; backward a copy of what they have read, tokens *
  * (2*heads*topK + valueSize) numbers a reader. Their accesses are sorted once, together; there all
  * readers of a pool count as the one with the most accesses a token. The number of slots is not in
