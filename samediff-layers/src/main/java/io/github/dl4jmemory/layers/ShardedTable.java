@@ -35,7 +35,13 @@ final class ShardedTable implements PoolTable {
   public void read(INDArray slots, INDArray weights, INDArray out) {
     BagMessage sent = BagMessage.of(slots, weights);
     workers.forEach(
-        shard -> shards.get(shard).read(sent.slots(), sent.weights(), columns.of(out, shard)));
+        shard -> {
+          INDArray mine =
+              Nd4j.createUninitialized(
+                  out.dataType(), new long[] {out.size(0), columns.count(shard)}, 'c');
+          shards.get(shard).read(sent.slots(), sent.weights(), mine);
+          ColumnCopy.copy(mine, columns.of(out, shard));
+        });
   }
 
   @Override
@@ -48,9 +54,7 @@ final class ShardedTable implements PoolTable {
               shard == 0
                   ? weightGradientsOut
                   : Nd4j.createUninitialized(outGradients.dataType(), slots.shape(), 'c');
-          shards
-              .get(shard)
-              .weightGradient(sent.slots(), columns.of(outGradients, shard), partial[shard]);
+          shards.get(shard).weightGradient(sent.slots(), part(outGradients, shard), partial[shard]);
         });
     for (int shard = 1; shard < partial.length; shard++) {
       weightGradientsOut.addi(partial[shard]);
@@ -62,9 +66,12 @@ final class ShardedTable implements PoolTable {
     BagMessage sent = BagMessage.of(slots, weights);
     workers.forEach(
         shard ->
-            shards
-                .get(shard)
-                .backward(sent.slots(), sent.weights(), columns.of(outGradients, shard)));
+            shards.get(shard).backward(sent.slots(), sent.weights(), part(outGradients, shard)));
+  }
+
+  /** What a shard is sent of an array [bags, valueSize]. */
+  private INDArray part(INDArray rows, int shard) {
+    return ColumnCopy.of(columns.of(rows, shard));
   }
 
   @Override
