@@ -132,6 +132,16 @@ FIGURES = {
             Side("java", "reads-and-update", ("valueSize=128",), label="ours, three reads and one update"),
         ),
         Figure(
+            "pool-shards",
+            "CPU time of a training step of a network whose three memories read one pool, 1M slots of 128, 1024 tokens, the pool"
+            " split over two workers / of the same with one table, on the same two threads",
+            1.2,
+            "lower",
+            "cpu",
+            Side("java", "pool-step", ("valueSize=128", "shards=2")),
+            Side("java", "pool-step", ("valueSize=128",), label="ours, one table"),
+        ),
+        Figure(
             "pool-slots-flat",
             "CPU time of a step of a table (read, gradient of the weights, grouping, Adam), 131072 distinct rows of 64 values, at"
             " 16M slots / at 512K slots",

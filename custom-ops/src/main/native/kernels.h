@@ -37,6 +37,19 @@ enum dm_status : int32_t {
   /* The selection alone, on given half scores [queries, 2, n]: bit-equal on every tier.                          */ \
   DM_API int32_t dm_product_key_select_##SUFFIX(const T *halfScores, int64_t queries, int64_t n, int64_t topK,       \
                                                 T *scores, int64_t *slots, int32_t threads, int64_t *where);        \
+  /* One half of product_key_topk alone: the best topK of u[i] = <query[b,h], keys[h,i]>, by score descending,     */ \
+  /* index ascending.  query[b,h] starts at b*queryStride + h*queryHeadStride, keys [n, length] of a head at      */ \
+  /* h*keysHeadStride.  scores, indices [batch, heads, topK]: assigned.  The half scores of product_key_topk.     */ \
+  DM_API int32_t dm_half_topk_##SUFFIX(const T *query, int64_t queryStride, int64_t queryHeadStride, const T *keys,  \
+                                       int64_t keysHeadStride, int64_t batch, int64_t heads, int64_t n,              \
+                                       int64_t length, int64_t topK, T *scores, int64_t *indices, int32_t threads,   \
+                                       int64_t *where);                                                             \
+  /* The other part of product_key_topk: from both halves as half_topk gives them, [queries, topK] each, to       */ \
+  /* scores, slots [queries, topK]: assigned.  Out of range: an index outside [0, n), or twice in a list;         */ \
+  /* *where = its flat index, counted on from indices1 to indices2.                                               */ \
+  DM_API int32_t dm_merge_halves_##SUFFIX(const T *scores1, const int64_t *indices1, const T *scores2,               \
+                                          const int64_t *indices2, int64_t queries, int64_t n, int64_t topK,         \
+                                          T *scores, int64_t *slots, int32_t threads, int64_t *where);              \
   /* Gradient of product_key_topk: slots, scoreGradients [batch, heads, topK].                                    */ \
   /* queryGradients [batch, heads, keySize] and subKeyGradients [heads, 2, n, keySize/2]: assigned.               */ \
   DM_API int32_t dm_product_key_topk_bp_##SUFFIX(const T *query, const T *subKeys, const int64_t *slots,             \

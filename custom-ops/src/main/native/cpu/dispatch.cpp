@@ -75,6 +75,18 @@ const char *dm_instruction_set(void) { return dm::kernels().name; }
     return dm::kernels().product_key_topk_bp_##SUFFIX(query, subKeys, slots, scoreGradients, batch, heads, n, keySize,      \
                                                       topK, queryGradients, subKeyGradients, threads, where);               \
   }                                                                                                                         \
+  int32_t dm_half_topk_##SUFFIX(const T *query, int64_t queryStride, int64_t queryHeadStride, const T *keys,                \
+                                int64_t keysHeadStride, int64_t batch, int64_t heads, int64_t n, int64_t length,            \
+                                int64_t topK, T *scores, int64_t *indices, int32_t threads, int64_t *where) {               \
+    return dm::kernels().half_topk_##SUFFIX(query, queryStride, queryHeadStride, keys, keysHeadStride, batch, heads, n,     \
+                                            length, topK, scores, indices, threads, where);                                 \
+  }                                                                                                                         \
+  int32_t dm_merge_halves_##SUFFIX(const T *scores1, const int64_t *indices1, const T *scores2, const int64_t *indices2,    \
+                                   int64_t queries, int64_t n, int64_t topK, T *scores, int64_t *slots, int32_t threads,    \
+                                   int64_t *where) {                                                                        \
+    return dm::kernels().merge_halves_##SUFFIX(scores1, indices1, scores2, indices2, queries, n, topK, scores, slots,       \
+                                               threads, where);                                                             \
+  }                                                                                                                         \
   int32_t dm_weighted_bag_##SUFFIX(const T *values, const int64_t *slots, const T *weights, int64_t bags, int64_t bagSize,  \
                                    int64_t slotCount, int64_t valueSize, T *out, int32_t threads, int64_t *where) {         \
     return dm::kernels().weighted_bag_##SUFFIX(values, slots, weights, bags, bagSize, slotCount, valueSize, out, threads,   \

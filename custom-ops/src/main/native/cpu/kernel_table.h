@@ -9,6 +9,8 @@ namespace dm {
   ENTRY(product_key_topk)     \
   ENTRY(product_key_select)   \
   ENTRY(product_key_topk_bp)  \
+  ENTRY(half_topk)            \
+  ENTRY(merge_halves)         \
   ENTRY(weighted_bag)         \
   ENTRY(weighted_bag_bp)      \
   ENTRY(weighted_bag_weights_bp) \

@@ -16,6 +16,13 @@ int32_t product_key_topk_bp(const T *query, const T *subKeys, const int64_t *slo
                             int64_t heads, int64_t n, int64_t keySize, int64_t topK, T *queryGradients,
                             T *subKeyGradients, int32_t threads, int64_t *where);
 template <class T>
+int32_t half_topk(const T *query, int64_t queryStride, int64_t queryHeadStride, const T *keys, int64_t keysHeadStride,
+                  int64_t batch, int64_t heads, int64_t n, int64_t length, int64_t topK, T *scores, int64_t *indices,
+                  int32_t threads, int64_t *where);
+template <class T>
+int32_t merge_halves(const T *scores1, const int64_t *indices1, const T *scores2, const int64_t *indices2, int64_t queries,
+                     int64_t n, int64_t topK, T *scores, int64_t *slots, int32_t threads, int64_t *where);
+template <class T>
 int32_t weighted_bag(const T *values, const int64_t *slots, const T *weights, int64_t bags, int64_t bagSize,
                      int64_t slotCount, int64_t valueSize, T *out, int32_t threads, int64_t *where);
 template <class T>

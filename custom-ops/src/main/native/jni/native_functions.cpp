@@ -47,6 +47,24 @@ DM_METHOD(jlong, productKeySelect)
   return result(DM_CALL(dm_product_key_select, at(halfScores), queries, n, topK, at(scores), at(slots), threads, &where), where);
 }
 
+DM_METHOD(jlong, halfTopk)
+(JNIEnv *, jclass, jboolean isDouble, jlong query, jlong queryStride, jlong queryHeadStride, jlong keys, jlong keysHeadStride,
+ jlong batch, jlong heads, jlong n, jlong length, jlong topK, jlong scores, jlong indices, jint threads) {
+  int64_t where = 0;
+  return result(DM_CALL(dm_half_topk, at(query), queryStride, queryHeadStride, at(keys), keysHeadStride, batch, heads, n, length,
+                        topK, at(scores), at(indices), threads, &where),
+                where);
+}
+
+DM_METHOD(jlong, mergeHalves)
+(JNIEnv *, jclass, jboolean isDouble, jlong scores1, jlong indices1, jlong scores2, jlong indices2, jlong queries, jlong n,
+ jlong topK, jlong scores, jlong slots, jint threads) {
+  int64_t where = 0;
+  return result(DM_CALL(dm_merge_halves, at(scores1), at(indices1), at(scores2), at(indices2), queries, n, topK, at(scores),
+                        at(slots), threads, &where),
+                where);
+}
+
 DM_METHOD(jlong, productKeyTopkBp)
 (JNIEnv *, jclass, jboolean isDouble, jlong query, jlong subKeys, jlong slots, jlong scoreGradients, jlong batch, jlong heads,
  jlong n, jlong keySize, jlong topK, jlong queryGradients, jlong subKeyGradients, jint threads) {

@@ -19,6 +19,8 @@
 
 DM_TYPED(topk, product_key_topk)
 DM_TYPED(select, product_key_select)
+DM_TYPED(half_topk, half_topk)
+DM_TYPED(merge_halves, merge_halves)
 DM_TYPED(topk_bp, product_key_topk_bp)
 DM_TYPED(bag, weighted_bag)
 DM_TYPED(bag_bp, weighted_bag_bp)

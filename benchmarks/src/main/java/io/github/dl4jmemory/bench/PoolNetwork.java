@@ -83,6 +83,7 @@ final class PoolNetwork {
     return MemoryPool.builder()
         .subKeys(shape.subKeys())
         .valueSize(shape.valueSize())
+        .shards(shape.shards())
         .build()
         .addTo(graph, "pool", "in", readers);
   }

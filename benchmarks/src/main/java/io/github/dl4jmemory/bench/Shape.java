@@ -14,11 +14,20 @@ import java.util.TreeMap;
  * @param topK slots found by a head
  * @param valueSize values of a slot
  * @param slots slots of the table; subKeys * subKeys where sub-keys find them
+ * @param shards parts of a pool's table, each with a worker
  */
-record Shape(int batch, int heads, int subKeys, int keySize, int topK, int valueSize, int slots) {
+record Shape(
+    int batch,
+    int heads,
+    int subKeys,
+    int keySize,
+    int topK,
+    int valueSize,
+    int slots,
+    int shards) {
 
   /** The shape that the figures of docs/results are taken at. */
-  static final Shape FULL = new Shape(1024, 4, 1024, 256, 32, 512, 1 << 20);
+  static final Shape FULL = new Shape(1024, 4, 1024, 256, 32, 512, 1 << 20, 1);
 
   /** The full shape with the sizes that {@code name=number} arguments change. */
   static Shape parse(Iterable<String> arguments) {
@@ -39,7 +48,8 @@ record Shape(int batch, int heads, int subKeys, int keySize, int topK, int value
             take(sizes, "keysize", FULL.keySize),
             take(sizes, "topk", FULL.topK),
             take(sizes, "valuesize", FULL.valueSize),
-            take(sizes, "slots", Math.multiplyExact(subKeys, subKeys)));
+            take(sizes, "slots", Math.multiplyExact(subKeys, subKeys)),
+            take(sizes, "shards", FULL.shards));
     if (!sizes.isEmpty()) {
       throw new IllegalArgumentException("no such size: " + sizes.keySet());
     }

@@ -17,6 +17,18 @@ record Dense(INDArray caller, INDArray array) {
     return contiguous(array) ? array : array.dup('c');
   }
 
+  /** An array that is only read, and whose last so many axes alone must be contiguous. */
+  static INDArray innermost(INDArray array, int axes) {
+    long expected = 1;
+    for (int axis = array.rank() - 1; axis >= array.rank() - axes; axis--) {
+      if (array.size(axis) != 1 && array.stride(axis) != expected) {
+        return array.dup('c');
+      }
+      expected *= array.size(axis);
+    }
+    return array;
+  }
+
   /** An array that is written, whatever it held. */
   static Dense out(INDArray array) {
     return new Dense(

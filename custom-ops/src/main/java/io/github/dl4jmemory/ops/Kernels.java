@@ -24,6 +24,22 @@ interface Kernels {
   /** The selection alone: half scores [queries, 2, subKeys] to scores, slots [queries, topK]. */
   long select(INDArray halfScores, INDArray scores, INDArray slots);
 
+  /**
+   * Scores and indices [batch, heads, topK] of one half: query [batch, heads, keySize/2], subKeys
+   * [heads, subKeys, keySize/2]. These two may be views with any strides.
+   */
+  long halfTopK(INDArray query, INDArray subKeys, INDArray scores, INDArray indices);
+
+  /**
+   * Scores and slots from both halves, all [queries, topK]. {@link #OUT_OF_RANGE} also where an
+   * index stands twice in a list; where = its flat index, counted on from the first half to the
+   * second.
+   */
+  long mergeHalves(Half first, Half second, long subKeys, INDArray scores, INDArray slots);
+
+  /** The ranked best of one half. */
+  record Half(INDArray scores, INDArray indices) {}
+
   long productKeyTopKGradient(
       INDArray query,
       INDArray subKeys,

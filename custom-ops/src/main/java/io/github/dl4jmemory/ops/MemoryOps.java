@@ -30,6 +30,14 @@ public final class MemoryOps {
   public record TopK(INDArray scores, INDArray slots) {}
 
   /**
+   * The best sub-keys of one half.
+   *
+   * @param scores [batch, heads, topK], descending
+   * @param indices [batch, heads, topK] LONG
+   */
+  public record HalfTopK(INDArray scores, INDArray indices) {}
+
+  /**
    * Gradients of {@link #productKeyTopK(INDArray, INDArray, int)}.
    *
    * @param query [batch, heads, keySize]
@@ -91,6 +99,51 @@ public final class MemoryOps {
   public static void productKeyTopK(
       INDArray query, INDArray subKeys, INDArray scoresOut, INDArray slotsOut) {
     ProductKeyTopK.find(query, subKeys, scoresOut, slotsOut);
+  }
+
+  /**
+   * One half of {@link #productKeyTopK(INDArray, INDArray, int)}, for a worker that has one half of
+   * the sub-keys: the topK best of {@code u[i] = queryHalf[b, h] . subKeysHalf[h, i]}, by score
+   * descending, then index ascending. {@link #mergeHalves} makes slots of two of them; together
+   * they give the bits of productKeyTopK.
+   *
+   * <p>Cost: batch * heads * n * keySize/2 multiply-adds; heads * n * keySize/2 elements of
+   * sub-keys are read, in place where the rows of a head are contiguous: {@code query.get(all(),
+   * all(), interval(0, keySize/2))} and {@code subKeys.get(all(), point(0), all(), all())} are not
+   * copied.
+   *
+   * <p>Source: as {@link #productKeyTopK(INDArray, INDArray, int)}.
+   *
+   * @param queryHalf [batch, heads, keySize/2] FLOAT or DOUBLE
+   * @param subKeysHalf [heads, subKeys, keySize/2], dtype of queryHalf
+   * @param topK sub-keys to find, 1 to subKeys
+   * @return scores and indices
+   * @throws IllegalArgumentException as the class says; if topK is below 1 or above subKeys, or a
+   *     score is NaN
+   */
+  public static HalfTopK halfTopK(INDArray queryHalf, INDArray subKeysHalf, int topK) {
+    return LookupHalves.find(queryHalf, subKeysHalf, topK);
+  }
+
+  /**
+   * The slots that two halves stand for: among the pairs of ranks (p, q) from 1 with p * q at most
+   * topK, the topK best by rounded sum of scores descending, then {@code slot = indices1[p] *
+   * subKeys + indices2[q]} ascending. The lists must be in the order that {@link #halfTopK} gives
+   * them; that is not checked.
+   *
+   * <p>Cost: batch * heads * topK * ln(topK) sums; no key is read.
+   *
+   * @param first best of the first half, [batch, heads, topK]
+   * @param second best of the second half, same shape
+   * @param subKeys sub-keys of a half
+   * @param scoresOut [batch, heads, topK] FLOAT or DOUBLE: assigned
+   * @param slotsOut [batch, heads, topK] LONG: assigned
+   * @throws IllegalArgumentException as the class says; if an index is outside [0, subKeys) or
+   *     stands in a list twice, or a sum is NaN
+   */
+  public static void mergeHalves(
+      HalfTopK first, HalfTopK second, long subKeys, INDArray scoresOut, INDArray slotsOut) {
+    LookupHalves.merge(first, second, subKeys, scoresOut, slotsOut);
   }
 
   /**

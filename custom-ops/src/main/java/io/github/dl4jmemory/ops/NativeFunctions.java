@@ -31,6 +31,35 @@ final class NativeFunctions {
       long slots,
       int threads);
 
+  static native long halfTopk(
+      boolean isDouble,
+      long query,
+      long queryStride,
+      long queryHeadStride,
+      long keys,
+      long keysHeadStride,
+      long batch,
+      long heads,
+      long n,
+      long length,
+      long topK,
+      long scores,
+      long indices,
+      int threads);
+
+  static native long mergeHalves(
+      boolean isDouble,
+      long scores1,
+      long indices1,
+      long scores2,
+      long indices2,
+      long queries,
+      long n,
+      long topK,
+      long scores,
+      long slots,
+      int threads);
+
   static native long productKeyTopkBp(
       boolean isDouble,
       long query,

@@ -42,6 +42,49 @@ final class NativeKernels implements Kernels {
   }
 
   @Override
+  public long halfTopK(INDArray query, INDArray subKeys, INDArray scores, INDArray indices) {
+    INDArray queries = Dense.innermost(query, 1);
+    INDArray keys = Dense.innermost(subKeys, 2);
+    long status =
+        NativeFunctions.halfTopk(
+            isDouble(queries),
+            at(queries),
+            queries.stride(0),
+            queries.stride(1),
+            at(keys),
+            keys.stride(0),
+            queries.size(0),
+            queries.size(1),
+            keys.size(1),
+            queries.size(2),
+            scores.size(2),
+            at(scores),
+            at(indices),
+            Parallel.threads());
+    keep(queries, keys, scores, indices);
+    return status;
+  }
+
+  @Override
+  public long mergeHalves(Half first, Half second, long subKeys, INDArray scores, INDArray slots) {
+    long status =
+        NativeFunctions.mergeHalves(
+            isDouble(scores),
+            at(first.scores()),
+            at(first.indices()),
+            at(second.scores()),
+            at(second.indices()),
+            scores.size(0),
+            subKeys,
+            scores.size(1),
+            at(scores),
+            at(slots),
+            Parallel.threads());
+    keep(first.scores(), first.indices(), second.scores(), second.indices(), scores, slots);
+    return status;
+  }
+
+  @Override
   public long productKeyTopKGradient(
       INDArray query,
       INDArray subKeys,

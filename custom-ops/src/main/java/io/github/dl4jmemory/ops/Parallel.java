@@ -14,9 +14,10 @@ final class Parallel {
     void run(long task, S scratch);
   }
 
-  /** ND4J's own setting for the threads of one operation. */
+  /** ND4J's own setting for the threads of one operation; the share of a {@link KernelThread}. */
   static int threads() {
-    return Math.max(1, Nd4j.getEnvironment().maxMasterThreads());
+    int all = Math.max(1, Nd4j.getEnvironment().maxMasterThreads());
+    return Thread.currentThread() instanceof KernelThread thread ? thread.shareOf(all) : all;
   }
 
   /** Runs tasks 0 .. tasks - 1, each once; what a task computes must depend on its number only. */

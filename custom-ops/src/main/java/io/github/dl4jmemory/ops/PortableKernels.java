@@ -15,6 +15,17 @@ final class PortableKernels implements Kernels {
   }
 
   @Override
+  public long halfTopK(INDArray query, INDArray subKeys, INDArray scores, INDArray indices) {
+    return PortableHalves.find(
+        Lanes.of(query), Dense.in(query), Dense.in(subKeys), scores, indices);
+  }
+
+  @Override
+  public long mergeHalves(Half first, Half second, long subKeys, INDArray scores, INDArray slots) {
+    return PortableHalves.merge(Lanes.of(scores), first, second, subKeys, scores, slots);
+  }
+
+  @Override
   public long productKeyTopKGradient(
       INDArray query,
       INDArray subKeys,

@@ -38,12 +38,8 @@ final class PortableTopK<A> {
   private record Found<A>(A scores, long[] slots) {}
 
   private final class Scratch {
-    final TopSelector first = new TopSelector(topK);
-    final TopSelector second = new TopSelector(topK);
-    final TopSelector pairs = new TopSelector(topK);
-    A keys;
-    A[] turned;
-    A block;
+    final PortableSelection<A> selection = new PortableSelection<>(lanes, n, topK);
+    PortableHalfScores<A> scores;
     A queries;
     A half;
   }
@@ -53,7 +49,6 @@ final class PortableTopK<A> {
     long heads = query.size(1);
     int side = Math.toIntExact(query.size(2) / 2);
     int chunk = (int) Math.min(batch, Math.max(8, Math.min(128, (1 << 18) / (2 * n))));
-    int block = Math.min(n, 256);
     long chunks = (batch + chunk - 1) / chunk;
     Slab<A> q = lanes.slab(query);
     Slab<A> keys = lanes.slab(subKeys);
@@ -62,9 +57,7 @@ final class PortableTopK<A> {
         found.length,
         () -> {
           Scratch mine = new Scratch();
-          mine.keys = lanes.array(block * side);
-          mine.turned = lanes.arrays(side, block);
-          mine.block = lanes.array(block);
+          mine.scores = new PortableHalfScores<>(lanes, keys, n, side);
           mine.queries = lanes.array(chunk * 2 * side);
           mine.half = lanes.array(chunk * 2 * n);
           return mine;
@@ -76,7 +69,13 @@ final class PortableTopK<A> {
           for (int i = 0; i < count; i++) {
             q.read(((from + i) * heads + head) * 2 * side, mine.queries, i * 2 * side, 2 * side);
           }
-          halfScores(mine, keys, head * 2 * n * side, side, block, count);
+          for (int s = 0; s < 2; s++) {
+            mine.scores.of(
+                new PortableHalfScores.Rows<>(mine.queries, s * side, 2 * side),
+                (head * 2 + s) * n,
+                new PortableHalfScores.Rows<>(mine.half, s * n, 2 * n),
+                count);
+          }
           found[(int) task] = select(mine, count, from * heads + head, heads);
         });
     if (firstNan.get() != CLEAN) {
@@ -103,22 +102,6 @@ final class PortableTopK<A> {
   @SuppressWarnings("unchecked")
   private Found<A> found(Object result) {
     return (Found<A>) result;
-  }
-
-  /** half[i, s, j] = queries[i, s] . keys[s, j]. */
-  private void halfScores(Scratch mine, Slab<A> keys, long at, int side, int block, int count) {
-    for (int s = 0; s < 2; s++) {
-      for (int j = 0; j < n; j += block) {
-        int width = Math.min(block, n - j);
-        keys.read(at + ((long) s * n + j) * side, mine.keys, 0, width * side);
-        lanes.transpose(mine.keys, width, side, mine.turned);
-        for (int i = 0; i < count; i++) {
-          lanes.zero(mine.block, width);
-          lanes.addRows(mine.block, mine.queries, (i * 2 + s) * side, mine.turned, side, width);
-          System.arraycopy(mine.block, 0, mine.half, (i * 2 + s) * n + j, width);
-        }
-      }
-    }
   }
 
   private long select(INDArray halfScores, INDArray scores, INDArray slots) {
@@ -157,48 +140,20 @@ final class PortableTopK<A> {
   private Found<A> select(Scratch mine, int count, long first, long step) {
     Found<A> found = new Found<>(lanes.array(count * topK), new long[count * topK]);
     for (int i = 0; i < count; i++) {
+      PortableSelection<A> selection = mine.selection;
       boolean clean =
-          best(mine.half, i * 2 * n, mine.first)
-              && best(mine.half, (i * 2 + 1) * n, mine.second)
-              && pair(mine);
+          selection.best(mine.half, i * 2 * n, selection.first)
+              && selection.best(mine.half, (i * 2 + 1) * n, selection.second)
+              && selection.pair();
       if (!clean) {
         firstNan.accumulateAndGet(first + i * step, Math::min);
         continue;
       }
       for (int k = 0; k < topK; k++) {
-        lanes.set(found.scores(), i * topK + k, mine.pairs.score(k));
-        found.slots()[i * topK + k] = mine.pairs.id(k);
+        lanes.set(found.scores(), i * topK + k, selection.pairs.score(k));
+        found.slots()[i * topK + k] = selection.pairs.id(k);
       }
     }
     return found;
-  }
-
-  /** The best of one half, sorted; false if a score is NaN. */
-  private boolean best(A half, int at, TopSelector top) {
-    top.clear();
-    boolean clean = true;
-    for (int j = 0; j < n; j++) {
-      double score = lanes.get(half, at + j);
-      clean &= score == score;
-      top.offer(score, j);
-    }
-    top.sort();
-    return clean;
-  }
-
-  /** The best pairs of ranks p, q from 1 with p * q at most topK; false if a sum is NaN. */
-  private boolean pair(Scratch mine) {
-    mine.pairs.clear();
-    boolean clean = true;
-    for (int p = 0; p < topK; p++) {
-      long row = mine.first.id(p) * n;
-      for (int q = 0; (p + 1L) * (q + 1L) <= topK; q++) {
-        double sum = lanes.round(mine.first.score(p) + mine.second.score(q));
-        clean &= sum == sum;
-        mine.pairs.offer(sum, row + mine.second.id(q));
-      }
-    }
-    mine.pairs.sort();
-    return clean;
   }
 }

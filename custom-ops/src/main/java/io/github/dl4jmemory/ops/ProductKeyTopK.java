@@ -130,24 +130,32 @@ final class ProductKeyTopK {
           "query", "an even keySize", "keySize " + keySize, query, "use two halves of equal size");
     }
     require.shape("subKeys", subKeys, SUB_KEYS, query.size(1), 2, ANY, keySize / 2);
-    if (subKeys.size(2) < 1 || subKeys.size(2) > MOST_SUB_KEYS) {
-      throw require.error(
-          "subKeys",
-          "1 to " + MOST_SUB_KEYS,
-          Long.toString(subKeys.size(2)),
-          subKeys,
-          "use between 1 and " + MOST_SUB_KEYS + " keys on a side");
-    }
+    requireSubKeys(require, "subKeys", subKeys, subKeys.size(2));
     require.type("subKeys", subKeys, query.dataType());
   }
 
+  static void requireSubKeys(Require require, String parameter, INDArray shown, long n) {
+    if (n < 1 || n > MOST_SUB_KEYS) {
+      throw require.error(
+          parameter,
+          "1 to " + MOST_SUB_KEYS,
+          Long.toString(n),
+          shown,
+          "use between 1 and " + MOST_SUB_KEYS + " keys on a side");
+    }
+  }
+
   private static void requireTopK(Require require, long topK, INDArray subKeys) {
-    if (topK < 1 || topK > subKeys.size(2)) {
+    requireTopK(require, topK, subKeys, subKeys.size(2));
+  }
+
+  static void requireTopK(Require require, long topK, INDArray shown, long n) {
+    if (topK < 1 || topK > n) {
       throw require.error(
           "topK",
-          "1 to subKeys = " + subKeys.size(2),
+          "1 to subKeys = " + n,
           Long.toString(topK),
-          subKeys,
+          shown,
           "use a smaller topK or more sub-keys");
     }
   }

@@ -26,6 +26,14 @@ final class TopSelector {
     }
   }
 
+  /**
+   * Adds an entry below those before, instead of {@link #offer}: a list that is ordered already.
+   */
+  void append(double score, long id) {
+    scores[size] = score;
+    ids[size++] = id;
+  }
+
   /** Orders what was kept, best first; after it only the getters and clear may be called. */
   void sort() {
     for (int end = size - 1; end > 0; end--) {

@@ -3,6 +3,7 @@ package io.github.dl4jmemory.layers;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.deeplearning4j.nn.conf.GradientNormalization;
 import org.deeplearning4j.nn.conf.layers.samediff.AbstractSameDiffLayer;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -10,7 +11,7 @@ import org.nd4j.linalg.api.ops.DynamicCustomOp;
 import org.nd4j.linalg.factory.Nd4j;
 
 /**
- * DL4J's five gradient normalisations, over the gradients of a layer except those of its table.
+ * DL4J's five gradient normalisations, over the gradients of a layer except those of its tables.
  *
  * <p>DL4J normalises after it has divided by the minibatch size; here that division is still to
  * come, so thresholds are multiplied by it instead.
@@ -22,7 +23,10 @@ final class GradientScaling {
   private GradientScaling() {}
 
   static void apply(
-      AbstractSameDiffLayer layer, Map<String, INDArray> gradients, String table, int divisor) {
+      AbstractSameDiffLayer layer,
+      Map<String, INDArray> gradients,
+      Set<String> tables,
+      int divisor) {
     GradientNormalization kind = layer.getGradientNormalization();
     if (kind == null || kind == GradientNormalization.None) {
       return;
@@ -31,7 +35,7 @@ final class GradientScaling {
     List<INDArray> dense = new ArrayList<>();
     gradients.forEach(
         (key, gradient) -> {
-          if (!key.equals(table)) {
+          if (!tables.contains(key)) {
             dense.add(gradient);
           }
         });

@@ -2,6 +2,9 @@ package io.github.dl4jmemory.layers;
 
 import io.github.dl4jmemory.ops.KernelChoice;
 import java.util.Arrays;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.deeplearning4j.nn.api.Layer;
@@ -13,11 +16,12 @@ import org.deeplearning4j.nn.gradient.Gradient;
 import org.deeplearning4j.nn.layers.AbstractLayer;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.learning.config.IUpdater;
 import org.nd4j.linalg.learning.regularization.Regularization;
 
 /**
  * What every runtime of this package shares: parameters and gradients as views of the network's
- * arrays, and, where the layer has one, a table that is trained row by row.
+ * arrays, and, where the layer has them, tables that are trained row by row.
  *
  * <p>A subclass writes {@code activate} and {@code backpropGradient}; it puts gradients into {@link
  * #gradientOf} (assigning, not adding) and returns {@link #gradients()}. Activations belong into
@@ -35,7 +39,7 @@ abstract class LayerRuntime<C extends AbstractSameDiffLayer> extends AbstractLay
   private INDArray gradients;
   private Map<String, INDArray> paramTable;
   private Map<String, INDArray> gradientTable;
-  private transient RowTable table;
+  private final transient Map<String, RowTable> tables = new LinkedHashMap<>();
   private transient TrainingConfig tableConfig;
   private int miniBatchSize; // as MultiLayerNetwork says; a ComputationGraph says nothing: 0
   private int inputExamples = 1;
@@ -55,7 +59,7 @@ abstract class LayerRuntime<C extends AbstractSameDiffLayer> extends AbstractLay
     return name == null ? type + " (layer " + index + ")" : type + " " + name;
   }
 
-  // ------------------------------------------------------------------------------ the row table
+  // ------------------------------------------------------------------------------ the row tables
 
   /**
    * Declares that parameter {@code key}, of shape [slots, valueSize], is trained by the rows that a
@@ -63,24 +67,30 @@ abstract class LayerRuntime<C extends AbstractSameDiffLayer> extends AbstractLay
    * how (Adam, Sgd, or NoOp).
    */
   final RowTable rowTable(String key) {
-    table =
+    RowTable table =
         new RowTable(
             title(), key, () -> layerConf().getUpdaterByParam(key), this::minibatchGradientScale);
+    tables.put(key, table);
     return table;
   }
 
-  /** The table trained by rows, or null. */
+  /** The table trained by rows, where the layer has exactly one; else null. */
   final RowTable rowTable() {
-    return table;
+    return tables.size() == 1 ? tables.values().iterator().next() : null;
+  }
+
+  /** The tables trained by rows, by the keys of their parameters. */
+  final Map<String, RowTable> rowTables() {
+    return Collections.unmodifiableMap(tables);
   }
 
   private double minibatchGradientScale() {
     return conf.isMiniBatch() ? 1.0 / getInputMiniBatchSize() : 1.0;
   }
 
-  /** Whether the layer has a table with an updater that works by rows. */
+  /** Whether the layer has tables with an updater that works by rows: the same for all. */
   final boolean rowSparse() {
-    return table != null && table.rowSparse();
+    return tables.values().stream().anyMatch(RowTable::rowSparse);
   }
 
   @Override
@@ -89,14 +99,16 @@ abstract class LayerRuntime<C extends AbstractSameDiffLayer> extends AbstractLay
       return super.getConfig();
     }
     if (tableConfig == null) {
-      tableConfig = new RowTableConfig(layerConf(), table);
+      Map<String, IUpdater> updaters = new HashMap<>();
+      tables.forEach((key, table) -> updaters.put(key, table.updater()));
+      tableConfig = new RowTableConfig(layerConf(), updaters);
     }
     return tableConfig;
   }
 
   @Override
   public final boolean updaterDivideByMinibatch(String key) {
-    return !(rowSparse() && key.equals(table.key()));
+    return !(rowSparse() && tables.containsKey(key));
   }
 
   @Override
@@ -122,7 +134,7 @@ abstract class LayerRuntime<C extends AbstractSameDiffLayer> extends AbstractLay
       GradientScaling.apply(
           layerConf(),
           gradientTable,
-          table.key(),
+          tables.keySet(),
           conf.isMiniBatch() ? getInputMiniBatchSize() : 1);
     }
     Gradient all = new DefaultGradient();
@@ -195,9 +207,7 @@ abstract class LayerRuntime<C extends AbstractSameDiffLayer> extends AbstractLay
   public final void setBackpropGradientsViewArray(INDArray view) {
     gradients = view;
     gradientTable = layerConf().initializer().getGradientsFromFlattened(conf, view);
-    if (table != null) {
-      table.bindGradients(gradientTable.get(table.key()));
-    }
+    tables.forEach((key, table) -> table.bindGradients(gradientTable.get(key)));
   }
 
   @Override
@@ -207,9 +217,7 @@ abstract class LayerRuntime<C extends AbstractSameDiffLayer> extends AbstractLay
       return;
     }
     paramTable = values;
-    if (table != null) {
-      table.bindValues(values.get(table.key()));
-    }
+    tables.forEach((key, table) -> table.bindValues(values.get(key)));
   }
 
   @Override

@@ -1,7 +1,9 @@
 package io.github.dl4jmemory.layers;
 
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.stream.IntStream;
 import org.deeplearning4j.nn.conf.ComputationGraphConfiguration.GraphBuilder;
 import org.deeplearning4j.nn.conf.InputPreProcessor;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
@@ -40,6 +42,9 @@ import org.nd4j.linalg.learning.config.IUpdater;
  * V takes no regularisation and no gradient normalisation. See {@link RowSparseTraining} for the
  * last dense pass.
  *
+ * <p>With {@code shards(P)} the table is split by columns into P parameters V0, V1, …, each with a
+ * worker thread.
+ *
  * <p>Cost beside the readers': none forward; backward a copy of what they have read, tokens *
  * (2*heads*topK + valueSize) numbers a reader. Their accesses are sorted once, together; there all
  * readers of a pool count as the one with the most accesses a token. The number of slots is not in
@@ -60,6 +65,7 @@ public final class MemoryPool extends DefinedLayer {
   private long subKeys;
   private long valueSize;
   private IUpdater valuesUpdater;
+  private int shards = 1;
 
   /** For Jackson. */
   private MemoryPool() {}
@@ -69,6 +75,7 @@ public final class MemoryPool extends DefinedLayer {
     subKeys = builder.subKeys;
     valueSize = builder.valueSize;
     valuesUpdater = builder.valuesUpdater;
+    shards = builder.shards;
   }
 
   /**
@@ -163,6 +170,39 @@ public final class MemoryPool extends DefinedLayer {
     return valuesUpdater.clone();
   }
 
+  /**
+   * Parts of the table, each with a worker of its own.
+   *
+   * @return shards
+   */
+  public int getShards() {
+    return shards;
+  }
+
+  ColumnShards columns() {
+    return new ColumnShards(valueSize, shards);
+  }
+
+  /** Keys of the table's parameters: V, or V0, V1 and so on. */
+  List<String> valueKeys() {
+    return shards == 1
+        ? List.of(VALUES)
+        : IntStream.range(0, shards).mapToObj(shard -> VALUES + shard).toList();
+  }
+
+  /**
+   * Assigns the values of one pool to another, whose number of shards may differ: a trained table
+   * for a network with more workers, or fewer. Updater state stays behind.
+   *
+   * @param from layer of the pool to copy: {@code network.getLayer("pool")}
+   * @param to layer of the pool that is assigned
+   * @throws IllegalArgumentException if one of them is no pool, or their sizes differ
+   */
+  public static void copyValues(
+      org.deeplearning4j.nn.api.Layer from, org.deeplearning4j.nn.api.Layer to) {
+    PoolCopy.values(from, to);
+  }
+
   @Override
   void requireComplete() {
     RowTable.requireSize(title(), "subKeys", getSlots(), valueSize);
@@ -170,12 +210,17 @@ public final class MemoryPool extends DefinedLayer {
 
   @Override
   public void defineParameters(SDLayerParams params) {
-    params.addWeightParam(VALUES, getSlots(), valueSize);
+    List<String> keys = valueKeys();
+    for (int shard = 0; shard < shards; shard++) {
+      params.addWeightParam(keys.get(shard), getSlots(), columns().count(shard));
+    }
   }
 
   @Override
   public void initializeParameters(Map<String, INDArray> params) {
-    ProductKeyLookup.normal(params.get(VALUES), 1 / Math.sqrt(valueSize));
+    for (String key : valueKeys()) {
+      ProductKeyLookup.normal(params.get(key), 1 / Math.sqrt(valueSize));
+    }
   }
 
   @Override
@@ -237,12 +282,13 @@ public final class MemoryPool extends DefinedLayer {
         && other instanceof MemoryPool that
         && subKeys == that.subKeys
         && valueSize == that.valueSize
+        && shards == that.shards
         && valuesUpdater.equals(that.valuesUpdater);
   }
 
   @Override
   public int hashCode() {
-    return Objects.hash(super.hashCode(), subKeys, valueSize);
+    return Objects.hash(super.hashCode(), subKeys, valueSize, shards);
   }
 
   /** Settings of a {@link MemoryPool}; {@link #build} checks them against each other. */
@@ -255,6 +301,7 @@ public final class MemoryPool extends DefinedLayer {
     private long subKeys = 1024;
     private long valueSize;
     private IUpdater valuesUpdater = new Adam(1e-3);
+    private int shards = 1;
 
     private Builder() {}
 
@@ -295,6 +342,22 @@ public final class MemoryPool extends DefinedLayer {
     }
 
     /**
+     * Splits the table by columns into so many parameters V0, V1, … [slots, columns], each with a
+     * worker thread that reads, differentiates and updates its own columns; default 1, no split.
+     * The first valueSize mod shards of them have one column more. The readers' scoring is split
+     * too: a worker for each half of the sub-keys. Outputs and gradients are those of one table but
+     * for rounding; they do not depend on timing.
+     *
+     * @param shards from 1 to valueSize; with 2 or more, the table may have up to 2^31-1 slots,
+     *     because slots are sent to workers as 32-bit numbers
+     * @return this builder
+     */
+    public Builder shards(int shards) {
+      this.shards = shards;
+      return this;
+    }
+
+    /**
      * Checks the settings and makes the layer.
      *
      * @return the configuration of the layer
@@ -304,6 +367,10 @@ public final class MemoryPool extends DefinedLayer {
     public MemoryPool build() {
       ProductKeyLookup.requireSubKeys(TITLE, subKeys);
       Require.positive(valueSize, TITLE, "valueSize", "call valueSize(...)");
+      ColumnShards.require(TITLE, valueSize, shards);
+      if (shards > 1) {
+        BagMessage.requireSlots(TITLE, subKeys * subKeys);
+      }
       RowTable.requireSize(TITLE, "subKeys", subKeys * subKeys, valueSize);
       return new MemoryPool(this);
     }

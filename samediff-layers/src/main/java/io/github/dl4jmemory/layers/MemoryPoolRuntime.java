@@ -1,5 +1,7 @@
 package io.github.dl4jmemory.layers;
 
+import io.github.dl4jmemory.ops.MemoryOps;
+import java.util.List;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.gradient.Gradient;
 import org.deeplearning4j.nn.workspace.ArrayType;
@@ -19,14 +21,34 @@ final class MemoryPoolRuntime extends LayerRuntime<MemoryPool> {
   private final transient PoolTable table;
   private final transient PoolAccesses accesses = new PoolAccesses();
 
+  private final transient SplitLookup halves;
+
   MemoryPoolRuntime(NeuralNetConfiguration conf, DataType dataType) {
     super(conf, dataType);
-    table = rowTable(MemoryPool.VALUES);
+    List<RowTable> tables = layerConf().valueKeys().stream().map(this::rowTable).toList();
+    if (tables.size() == 1) {
+      table = tables.get(0);
+      halves = null;
+    } else {
+      ShardWorkers workers = new ShardWorkers(title(), tables.size());
+      table = new ShardedTable(layerConf().columns(), tables, workers);
+      workers.update(tables);
+      halves = new SplitLookup(workers);
+    }
   }
 
   /** Another reader, with so many accesses a token. */
   void join(long bagSize) {
     accesses.widen(bagSize);
+  }
+
+  /** The lookup of a reader: by halves where the pool has workers. */
+  void find(INDArray query, INDArray subKeys, INDArray scoresOut, INDArray slotsOut) {
+    if (halves == null) {
+      MemoryOps.productKeyTopK(query, subKeys, scoresOut, slotsOut);
+    } else {
+      halves.find(query, subKeys, scoresOut, slotsOut);
+    }
   }
 
   /** {@link PoolTable#read}, for a reader. */

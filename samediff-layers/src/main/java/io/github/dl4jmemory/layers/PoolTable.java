@@ -3,15 +3,16 @@ package io.github.dl4jmemory.layers;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * The rows that the readers of a pool share, wherever they are kept. A step reads any number of
- * bags, asks for the gradient of their weights, and is ended by one backward of them all.
+ * The rows that the readers of a pool share, or a shard's columns of them, wherever they are kept.
+ * A step reads any number of bags, asks for the gradient of their weights, and is ended by one
+ * backward of them all. Slots are LONG or INT.
  */
 interface PoolTable {
 
   /**
    * Reads {@code out[bag] = sum_k weights[bag, k] * values[slots[bag, k]]}.
    *
-   * @param slots LONG [bags, bagSize]
+   * @param slots [bags, bagSize]
    * @param weights [bags, bagSize]
    * @param out [bags, valueSize], assigned
    */
@@ -20,7 +21,7 @@ interface PoolTable {
   /**
    * The gradient of {@link #read} with respect to the weights.
    *
-   * @param slots LONG [bags, bagSize]
+   * @param slots [bags, bagSize]
    * @param outGradients [bags, valueSize]
    * @param weightGradientsOut [bags, bagSize], assigned
    */
@@ -29,7 +30,7 @@ interface PoolTable {
   /**
    * Takes in the gradient of {@link #read} with respect to the values, for all bags of a step.
    *
-   * @param slots LONG [bags, bagSize]
+   * @param slots [bags, bagSize]
    * @param weights [bags, bagSize]
    * @param outGradients [bags, valueSize]
    */

@@ -25,7 +25,16 @@ final class PooledMemoryRuntime extends ProductKeyLookupRuntime<PooledMemory> {
   }
 
   @Override
+  void find(INDArray query, INDArray subKeys, INDArray scoresOut, INDArray slotsOut) {
+    requirePool().find(query, subKeys, scoresOut, slotsOut);
+  }
+
+  @Override
   void read(INDArray slots, INDArray weights, INDArray out) {
+    requirePool().read(slots, weights, out);
+  }
+
+  private MemoryPoolRuntime requirePool() {
     Require.that(
         pool != null,
         title(),
@@ -33,7 +42,7 @@ final class PooledMemoryRuntime extends ProductKeyLookupRuntime<PooledMemory> {
         "a MemoryPool in the same ComputationGraph",
         "none",
         "add the layer by addTo(graph, name, input, pool)");
-    pool.read(slots, weights, out);
+    return pool;
   }
 
   @Override

@@ -46,6 +46,11 @@ abstract class ProductKeyLookupRuntime<C extends ProductKeyLookup> extends Token
     valueSize = layer.getValueSize();
   }
 
+  /** {@link MemoryOps#productKeyTopK(INDArray, INDArray, INDArray, INDArray)}, by any worker. */
+  void find(INDArray query, INDArray subKeys, INDArray scoresOut, INDArray slotsOut) {
+    MemoryOps.productKeyTopK(query, subKeys, scoresOut, slotsOut);
+  }
+
   /**
    * Reads {@code out[token] = sum_k weights[token, k] * values[slots[token, k]]}; throws while
    * there are no values.
@@ -87,8 +92,7 @@ abstract class ProductKeyLookupRuntime<C extends ProductKeyLookup> extends Token
     Keys keys = keys(x, scratch);
     INDArray scores = Nd4j.createUninitialized(dataType, tokens, heads, topK);
     INDArray slots = scratch.create(DataType.INT64, tokens, heads, topK);
-    MemoryOps.productKeyTopK(
-        keys.query().reshape('c', tokens, heads, 2 * half), keys.subKeys(), scores, slots);
+    find(keys.query().reshape('c', tokens, heads, 2 * half), keys.subKeys(), scores, slots);
     INDArray weights = scratch.create(tokens, heads, topK);
     Nd4j.exec(new SoftMax(scores, weights, 2));
     INDArray read = scratch.create(tokens, valueSize);
@@ -210,7 +214,7 @@ abstract class ProductKeyLookupRuntime<C extends ProductKeyLookup> extends Token
   void backwardOfNothing() {
     valuesBackwardOfNothing();
     paramTable(true).keySet().stream()
-        .filter(key -> rowTable() == null || !key.equals(rowTable().key()))
+        .filter(key -> !rowTables().containsKey(key))
         .forEach(key -> gradientOf(key).assign(0));
   }
 

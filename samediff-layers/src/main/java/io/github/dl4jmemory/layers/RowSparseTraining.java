@@ -103,9 +103,10 @@ public final class RowSparseTraining {
         return;
       }
       for (Map.Entry<String, INDArray> parameter : inside.paramTable(false).entrySet()) {
-        if (parameter.getKey().equals(runtime.rowTable().key())) {
+        RowTable table = runtime.rowTables().get(parameter.getKey());
+        if (table != null) {
           cut(parameter.getValue().length());
-          tables.add(runtime.rowTable());
+          tables.add(table);
         } else {
           end += parameter.getValue().length();
         }

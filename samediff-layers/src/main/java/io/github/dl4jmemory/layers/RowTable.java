@@ -3,6 +3,7 @@ package io.github.dl4jmemory.layers;
 import io.github.dl4jmemory.ops.AdamStep;
 import io.github.dl4jmemory.ops.MemoryOps;
 import io.github.dl4jmemory.ops.TouchedRows;
+import java.util.concurrent.Executor;
 import java.util.function.DoubleSupplier;
 import java.util.function.Supplier;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -38,6 +39,7 @@ final class RowTable implements PoolTable {
   private final DoubleSupplier gradientScale;
   private final TouchedRows touched = new TouchedRows();
   private final RowUpdater updater = new RowUpdater(this);
+  private Executor updateExecutor = Runnable::run;
   private INDArray values;
   private INDArray gradients;
   private final KeptArray keptWeights = new KeptArray();
@@ -107,6 +109,16 @@ final class RowTable implements PoolTable {
 
   IUpdater configured() {
     return configured.get();
+  }
+
+  /** Where updates run from now on; default: in the thread that asks for them. */
+  void updateBy(Executor executor) {
+    updateExecutor = executor;
+  }
+
+  /** Runs an update. */
+  void update(Runnable update) {
+    updateExecutor.execute(update);
   }
 
   double gradientScale() {

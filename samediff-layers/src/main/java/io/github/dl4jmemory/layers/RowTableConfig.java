@@ -1,6 +1,7 @@
 package io.github.dl4jmemory.layers;
 
 import java.util.List;
+import java.util.Map;
 import org.deeplearning4j.nn.api.TrainingConfig;
 import org.deeplearning4j.nn.conf.GradientNormalization;
 import org.nd4j.linalg.api.buffer.DataType;
@@ -8,18 +9,19 @@ import org.nd4j.linalg.learning.config.IUpdater;
 import org.nd4j.linalg.learning.regularization.Regularization;
 
 /**
- * What DL4J's updater is told about a layer with a row table: the table has an updater of its own,
+ * What DL4J's updater is told about a layer with row tables: each table has an updater of its own,
  * bound to the rows of this very runtime, and no regularisation; the layer normalises its gradients
  * itself (see GradientScaling), because DL4J would walk through the whole table.
  */
 final class RowTableConfig implements TrainingConfig {
 
   private final TrainingConfig layer;
-  private final RowTable table;
+  private final Map<String, IUpdater> updaters;
 
-  RowTableConfig(TrainingConfig layer, RowTable table) {
+  /** The updaters of the tables, by their keys. */
+  RowTableConfig(TrainingConfig layer, Map<String, IUpdater> updaters) {
     this.layer = layer;
-    this.table = table;
+    this.updaters = Map.copyOf(updaters);
   }
 
   @Override
@@ -29,7 +31,7 @@ final class RowTableConfig implements TrainingConfig {
 
   @Override
   public List<Regularization> getRegularizationByParam(String key) {
-    return key.equals(table.key()) ? null : layer.getRegularizationByParam(key);
+    return updaters.containsKey(key) ? null : layer.getRegularizationByParam(key);
   }
 
   @Override
@@ -39,7 +41,8 @@ final class RowTableConfig implements TrainingConfig {
 
   @Override
   public IUpdater getUpdaterByParam(String key) {
-    return key.equals(table.key()) ? table.updater() : layer.getUpdaterByParam(key);
+    IUpdater own = updaters.get(key);
+    return own == null ? layer.getUpdaterByParam(key) : own;
   }
 
   @Override

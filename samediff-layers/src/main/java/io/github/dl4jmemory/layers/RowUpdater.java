@@ -117,9 +117,10 @@ final class RowUpdater implements IUpdater {
             "call fit(...) on the network that holds the table");
       }
       if (table.configured() instanceof Adam adam) {
-        table.applyAdam(adam, m, v, iteration, epoch);
+        table.update(() -> table.applyAdam(adam, m, v, iteration, epoch));
       } else {
-        table.applySgd((Sgd) table.configured(), iteration, epoch);
+        Sgd sgd = (Sgd) table.configured();
+        table.update(() -> table.applySgd(sgd, iteration, epoch));
       }
     }
 

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.github.dl4jmemory.testkit.AssertClose;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
 import org.deeplearning4j.nn.conf.GradientNormalization;
 import org.deeplearning4j.nn.conf.layers.DenseLayer;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
@@ -38,7 +39,7 @@ class GradientScalingTest {
     ProductKeyMemory layer = Networks.memory().build();
     layer.setGradientNormalization(kind);
     layer.setGradientNormalizationThreshold(THRESHOLD);
-    GradientScaling.apply(layer, gradients, "V", 11);
+    GradientScaling.apply(layer, gradients, Set.of("V"), 11);
     AssertClose.close("W", expected.get("W"), gradients.get("W").div(11), 1e-10);
     AssertClose.close("b", expected.get("b"), gradients.get("b").div(11), 1e-10);
     assertEquals(1e6, gradients.get("V").meanNumber().doubleValue(), "the table is left alone");
