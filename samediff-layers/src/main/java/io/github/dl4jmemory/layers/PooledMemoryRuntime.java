@@ -25,6 +25,11 @@ final class PooledMemoryRuntime extends ProductKeyLookupRuntime<PooledMemory> {
   }
 
   @Override
+  LayerRuntime<?> tableOwner() {
+    return pool;
+  }
+
+  @Override
   void read(INDArray slots, INDArray weights, INDArray out) {
     Require.that(
         pool != null,
