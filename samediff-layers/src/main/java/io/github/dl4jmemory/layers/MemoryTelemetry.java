@@ -37,6 +37,7 @@ public final class MemoryTelemetry extends BaseTrainingListener {
   private final int every;
   private final int window;
   private final List<Consumer<PoolUsage>> consumers;
+  private final SubKeyRevival revival; // null: none
   private NetworkObserver observer;
   private boolean watching;
   private int steps;
@@ -44,6 +45,7 @@ public final class MemoryTelemetry extends BaseTrainingListener {
   private MemoryTelemetry(Builder builder) {
     every = builder.every;
     window = (builder.window() + every - 1) / every;
+    revival = builder.seed == null ? null : new SubKeyRevival(builder.seed, window);
     consumers =
         builder.consumers.isEmpty()
             ? List.of(MemoryTelemetry::log)
@@ -72,14 +74,14 @@ public final class MemoryTelemetry extends BaseTrainingListener {
    * @throws IllegalArgumentException if the network has no memory, or is of another class
    */
   public static List<PoolUsage> measure(Model network, Runnable passes) {
-    NetworkObserver observer = new NetworkObserver(network);
+    NetworkObserver observer = new NetworkObserver(network, false);
     observer.begin(false);
     try {
       passes.run();
     } finally {
       observer.end();
     }
-    return observer.report(0, 0, 1);
+    return observer.report(0, 0, 1, table -> 0);
   }
 
   /**
@@ -104,7 +106,7 @@ public final class MemoryTelemetry extends BaseTrainingListener {
 
   private synchronized void begin(Model model) {
     if (observer == null) {
-      observer = new NetworkObserver(model);
+      observer = new NetworkObserver(model, revival != null);
     }
     if (observer.watches(model)) {
       observer.begin(steps + 1 == every);
@@ -121,7 +123,12 @@ public final class MemoryTelemetry extends BaseTrainingListener {
     observer.end();
     steps++;
     if (steps == every) {
-      List<PoolUsage> report = observer.report(iteration, steps, window);
+      List<PoolUsage> report =
+          observer.report(
+              iteration,
+              steps,
+              window,
+              table -> revival == null ? 0 : revival.revive(model, table));
       steps = 0;
       report.forEach(usage -> consumers.forEach(consumer -> consumer.accept(usage)));
     }
@@ -132,6 +139,7 @@ public final class MemoryTelemetry extends BaseTrainingListener {
 
     private int every = 100;
     private int window;
+    private Long seed;
     private final List<Consumer<PoolUsage>> consumers = new ArrayList<>();
 
     private Builder() {}
@@ -161,6 +169,24 @@ public final class MemoryTelemetry extends BaseTrainingListener {
 
     private int window() {
       return window == 0 ? 10 * every : window;
+    }
+
+    /**
+     * Makes dead sub-keys reachable again, at every report; default not. A sub-key of one half of
+     * one head of a reader is dead when it was part of no slot that this head read for the whole
+     * window. It becomes a copy of another sub-key of that half, drawn by its share of the last
+     * stretch's reads, with noise of a tenth of its root mean square; those of its slots that are
+     * dead take the values of the other's. The updater forgets its state of both. Nothing else is
+     * touched. The same seed gives the same training.
+     *
+     * <p>Cost: a count by sub-key for each access; for a revived sub-key, subKeys rows.
+     *
+     * @param seed of the choice and the noise
+     * @return this builder
+     */
+    public Builder reviveSubKeys(long seed) {
+      this.seed = seed;
+      return this;
     }
 
     /**

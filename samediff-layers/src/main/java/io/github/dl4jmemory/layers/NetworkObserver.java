@@ -2,6 +2,7 @@ package io.github.dl4jmemory.layers;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.ToIntFunction;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.nn.graph.ComputationGraph;
@@ -14,7 +15,12 @@ final class NetworkObserver {
   private final Model network;
   private final List<TableObserver> tables = new ArrayList<>();
 
-  NetworkObserver(Model network) {
+  /**
+   * Watches nothing yet.
+   *
+   * @param countSubKeys whether reads are counted by sub-key too
+   */
+  NetworkObserver(Model network, boolean countSubKeys) {
     this.network = network;
     for (Layer layer : layers(network)) {
       Layer inside = layer;
@@ -22,7 +28,7 @@ final class NetworkObserver {
         inside = wrapper.getUnderlying();
       }
       if (inside instanceof ProductKeyLookupRuntime<?> reader) {
-        table(reader.tableOwner(), reader.layerConf().getSubKeys()).add(reader);
+        table(reader.tableOwner(), reader.layerConf().getSubKeys()).add(reader, countSubKeys);
       }
     }
     Require.that(
@@ -63,10 +69,6 @@ final class NetworkObserver {
     return network == other;
   }
 
-  List<TableObserver> tables() {
-    return tables;
-  }
-
   void begin(boolean sampleRows) {
     tables.forEach(table -> table.begin(sampleRows));
   }
@@ -76,7 +78,8 @@ final class NetworkObserver {
   }
 
   /** Reports on all tables, in the order of the network's layers; the next stretch begins. */
-  List<PoolUsage> report(int iteration, int steps, int window) {
-    return tables.stream().map(table -> table.report(iteration, steps, window)).toList();
+  List<PoolUsage> report(
+      int iteration, int steps, int window, ToIntFunction<TableObserver> revival) {
+    return tables.stream().map(table -> table.report(iteration, steps, window, revival)).toList();
   }
 }

@@ -24,6 +24,8 @@ import java.util.stream.Collectors;
  *     over at most 64 distinct rows that it read, evenly spaced among the accesses of one reader; 0
  *     for evaluation passes
  * @param rowNorm mean Euclidean norm of these rows after that step
+ * @param revivedSubKeys sub-keys that were then made reachable again, in all halves of heads; see
+ *     {@link MemoryTelemetry.Builder#reviveSubKeys}
  * @param readers one for each memory that was trained, or read in evaluation passes
  */
 public record PoolUsage(
@@ -38,6 +40,7 @@ public record PoolUsage(
     int deadSteps,
     double updateNorm,
     double rowNorm,
+    int revivedSubKeys,
     List<Reader> readers) {
 
   /**
@@ -60,8 +63,8 @@ public record PoolUsage(
     return String.format(
         Locale.ROOT,
         "%s, iteration %d: %.1f%% of %d slots read, KL %.2f nats, Gini %.3f, 50/90/99%% of the reads"
-            + " in %d/%d/%d slots, %d slots dead for %d steps, update %.2g of rows of %.2g, entropy"
-            + " %s",
+            + " in %d/%d/%d slots, %d slots dead for %d steps, update %.2g of rows of %.2g, %d sub-keys"
+            + " revived, entropy %s",
         pool,
         iteration,
         100 * counts.share(),
@@ -75,6 +78,7 @@ public record PoolUsage(
         deadSteps,
         updateNorm,
         rowNorm,
+        revivedSubKeys,
         readers.stream().map(PoolUsage::entropies).collect(Collectors.joining(", ")));
   }
 

@@ -8,12 +8,26 @@ final class ReaderObserver implements AccessObserver {
   private final ProductKeyLookupRuntime<?> reader;
   private final TableObserver table;
   private final EntropySample entropy;
+  private final SubKeyCounts subKeys; // null where nobody asks for them
   private final Reads reads = new Reads();
 
-  ReaderObserver(ProductKeyLookupRuntime<?> reader, TableObserver table) {
+  ReaderObserver(ProductKeyLookupRuntime<?> reader, TableObserver table, boolean countSubKeys) {
+    ProductKeyLookup memory = reader.layerConf();
     this.reader = reader;
     this.table = table;
-    entropy = new EntropySample(reader.layerConf().getHeads(), reader.layerConf().getTopK());
+    entropy = new EntropySample(memory.getHeads(), memory.getTopK());
+    subKeys =
+        countSubKeys
+            ? new SubKeyCounts(memory.getHeads(), memory.getTopK(), (int) memory.getSubKeys())
+            : null;
+  }
+
+  ProductKeyLookupRuntime<?> reader() {
+    return reader;
+  }
+
+  SubKeyCounts subKeys() {
+    return subKeys;
   }
 
   void begin() {
@@ -29,6 +43,9 @@ final class ReaderObserver implements AccessObserver {
     reads.copy(slots, weights);
     table.read(reader, reads);
     entropy.add(reads.weights(), Math.toIntExact(slots.size(0)));
+    if (subKeys != null) {
+      subKeys.add(reads.slots(), reads.accesses());
+    }
   }
 
   boolean hasRead() {
@@ -40,7 +57,16 @@ final class ReaderObserver implements AccessObserver {
     return new PoolUsage.Reader(memory.getLayerName(), memory.getTopK(), entropy.means());
   }
 
-  void clear() {
+  void endStretch() {
+    if (subKeys != null) {
+      subKeys.endStretch();
+    }
+  }
+
+  void nextStretch() {
     entropy.clear();
+    if (subKeys != null) {
+      subKeys.nextStretch();
+    }
   }
 }

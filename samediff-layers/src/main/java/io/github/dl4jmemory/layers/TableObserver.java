@@ -2,6 +2,7 @@ package io.github.dl4jmemory.layers;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.ToIntFunction;
 
 /** Watches one table through all memories that read it. */
 final class TableObserver {
@@ -33,8 +34,8 @@ final class TableObserver {
     return owner;
   }
 
-  void add(ProductKeyLookupRuntime<?> reader) {
-    readers.add(new ReaderObserver(reader, this));
+  void add(ProductKeyLookupRuntime<?> reader, boolean countSubKeys) {
+    readers.add(new ReaderObserver(reader, this, countSubKeys));
   }
 
   SlotCounts counts() {
@@ -64,15 +65,20 @@ final class TableObserver {
     }
   }
 
-  /** Reports on the stretch that ends now, and begins the next. */
-  PoolUsage report(int iteration, int steps, int window) {
+  /**
+   * Reports on the stretch that ends now, and begins the next.
+   *
+   * @param revival what is done at the end of the stretch; answers the number of sub-keys revived
+   */
+  PoolUsage report(int iteration, int steps, int window, ToIntFunction<TableObserver> revival) {
     SlotSpread reads = counts.reads();
     SlotSpread weights = counts.weights();
     long accesses = counts.total();
-    counts.endStretch();
-    int stretches = Math.min(counts.stretches(), window);
     double[] norms = sample == null ? new double[2] : sample.norms();
     sample = null;
+    counts.endStretch();
+    readers.forEach(ReaderObserver::endStretch);
+    int stretches = Math.min(counts.stretches(), window);
     PoolUsage usage =
         new PoolUsage(
             name,
@@ -86,8 +92,9 @@ final class TableObserver {
             stretches * steps,
             norms[0],
             norms[1],
+            revival.applyAsInt(this),
             readers.stream().filter(ReaderObserver::hasRead).map(ReaderObserver::usage).toList());
-    readers.forEach(ReaderObserver::clear);
+    readers.forEach(ReaderObserver::nextStretch);
     return usage;
   }
 }

@@ -32,6 +32,7 @@ class UsageFileTest {
         1000,
         0.001,
         0.5,
+        7,
         List.of(new PoolUsage.Reader("memory1", 32, List.of(3.25, 2.5))));
   }
 
@@ -72,7 +73,7 @@ class UsageFileTest {
     assertEquals(
         "pool \"1\", iteration 100: 25.0% of 65536 slots read, KL 1.50 nats, Gini 0.750, 50/90/99% of"
             + " the reads in 10/20/30 slots, 40000 slots dead for 1000 steps, update 0.0010 of rows of"
-            + " 0.50, entropy memory1 3.25 2.50 of 3.47",
+            + " 0.50, 7 sub-keys revived, entropy memory1 3.25 2.50 of 3.47",
         usage(100).line());
   }
 }
