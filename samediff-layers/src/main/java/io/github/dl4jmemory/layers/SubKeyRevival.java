@@ -94,24 +94,25 @@ final class SubKeyRevival {
   /** The value rows; null state where they are frozen. */
   private final class Rows {
 
-    private final INDArray values;
+    private final RowBytes values;
+    private final long width;
     private final UpdaterState state;
     private final SlotCounts counts;
 
     Rows(INDArray values, UpdaterState state, SlotCounts counts) {
-      this.values = values;
+      this.values = new RowBytes(values);
+      width = values.size(1);
       this.state = state;
       this.counts = counts;
     }
 
     /** Gives the dead slots of one sub-key the values of those of another. */
     void copy(int half, int source, int key, int subKeys) {
-      long width = values.size(1);
       for (int other = 0; other < subKeys && state != null; other++) {
         int slot = half == 0 ? key * subKeys + other : other * subKeys + key;
         if (counts.isDead(slot, window)) {
           int from = half == 0 ? source * subKeys + other : other * subKeys + source;
-          values.getRow(slot).assign(values.getRow(from));
+          values.copy(from * width, slot * width, width);
           state.zero(slot * width, width);
         }
       }

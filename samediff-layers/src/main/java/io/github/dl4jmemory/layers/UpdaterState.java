@@ -9,7 +9,6 @@ import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.deeplearning4j.nn.updater.BaseMultiLayerUpdater;
 import org.deeplearning4j.nn.updater.UpdaterBlock;
 import org.nd4j.linalg.api.ndarray.INDArray;
-import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /**
  * What the network's updater remembers of one parameter, such as Adam's moments: whole copies of
@@ -17,12 +16,14 @@ import org.nd4j.linalg.indexing.NDArrayIndex;
  */
 final class UpdaterState {
 
-  private final INDArray state; // null for updaters without any
+  private final RowBytes state; // null for updaters without any
+  private final long length;
   private final long blockLength;
   private final long start;
 
-  private UpdaterState(INDArray state, long blockLength, long start) {
-    this.state = state;
+  private UpdaterState(INDArray view, long blockLength, long start) {
+    state = view == null ? null : new RowBytes(view);
+    length = view == null ? 0 : view.length();
     this.blockLength = blockLength;
     this.start = start;
   }
@@ -37,9 +38,8 @@ final class UpdaterState {
     for (UpdaterBlock block : updater.getUpdaterBlocks()) {
       for (UpdaterBlock.ParamState parameter : block.getLayersAndVariablesInBlock()) {
         if (isOf(parameter.getLayer(), layer) && parameter.getParamName().equals(key)) {
-          INDArray view = block.getUpdaterView();
           return new UpdaterState(
-              view == null ? null : view.reshape(view.length()),
+              block.getUpdaterView(),
               block.getParamOffsetEnd() - block.getParamOffsetStart(),
               parameter.getParamOffsetStart() - block.getParamOffsetStart());
         }
@@ -54,11 +54,9 @@ final class UpdaterState {
   }
 
   /** Forgets what is remembered of these elements of the parameter. */
-  void zero(long from, long length) {
-    if (state != null) {
-      for (long copy = start + from; copy < state.length(); copy += blockLength) {
-        state.get(NDArrayIndex.interval(copy, copy + length)).assign(0);
-      }
+  void zero(long from, long elements) {
+    for (long copy = start + from; copy < length; copy += blockLength) {
+      state.zero(copy, elements);
     }
   }
 }
