@@ -5,7 +5,9 @@ import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.Pointer;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
-/** The memory of a contiguous array in 'c' order: many small copies without an operation for each. */
+/**
+ * The memory of a contiguous array in 'c' order: many small copies without an operation for each.
+ */
 final class RowBytes {
 
   private final INDArray array;

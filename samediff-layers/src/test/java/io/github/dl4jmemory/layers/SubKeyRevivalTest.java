@@ -12,10 +12,12 @@ import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.deeplearning4j.nn.transferlearning.TransferLearning;
 import org.deeplearning4j.nn.updater.BaseMultiLayerUpdater;
+import org.deeplearning4j.nn.updater.UpdaterBlock;
 import org.junit.jupiter.api.Test;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.DataSet;
+import org.nd4j.linalg.indexing.NDArrayIndex;
 import org.nd4j.linalg.learning.config.Adam;
 
 /** What revival changes, and that it changes nothing else. */
@@ -51,6 +53,8 @@ class SubKeyRevivalTest {
   void changesDeadSubKeysAndTheirDeadRowsOnly() {
     MultiLayerNetwork plain = network();
     MultiLayerNetwork revived = network();
+    plain.getUpdater().getStateViewArray().assign(1e-4); // also of what is never read
+    revived.getUpdater().getStateViewArray().assign(1e-4);
     boolean[] readKeys = new boolean[HEADS * 2 * SUB_KEYS];
     boolean[] readSlots = new boolean[SUB_KEYS * SUB_KEYS];
     revived.addListeners(telemetry(5));
@@ -76,7 +80,8 @@ class SubKeyRevivalTest {
     assertEquals(0, reports.get(0).revivedSubKeys());
     assertEquals(dead, reports.get(1).revivedSubKeys());
     checkRows(plain, revived, readKeys, readSlots);
-    checkState(plain, revived, keys.neq(keysNow));
+    checkState(plain, revived, "K", keys.neq(keysNow));
+    checkState(plain, revived, "V", plain.getLayer(0).getParam("V").neq(values(revived)));
   }
 
   private static void note(INDArray slots, boolean[] keys, boolean[] read) {
@@ -122,29 +127,41 @@ class SubKeyRevivalTest {
     assertTrue(changedRows > SUB_KEYS, changedRows + " rows changed");
   }
 
-  /** Adam's moments of revived sub-keys are zero, the others as they would be without revival. */
+  private static INDArray values(MultiLayerNetwork network) {
+    return network.getLayer(0).getParam("V");
+  }
+
+  /** Adam's moments of rows that changed are zero, the others as they are without revival. */
   private static void checkState(
-      MultiLayerNetwork plain, MultiLayerNetwork revived, INDArray changedKeys) {
-    double[] changed = Elements.doubles(changedKeys.castTo(DataType.FLOAT));
-    int keysFrom = Networks.IN * HEADS * 2 * HALF; // Wq stands before K
-    INDArray before = firstBlock(plain);
-    INDArray after = firstBlock(revived);
-    long copy = before.length() / 2;
-    for (int i = 0; i < copy; i++) {
-      boolean inKeys = i >= keysFrom && i < keysFrom + changed.length;
-      boolean zero = inKeys && changed[i - keysFrom] != 0;
-      for (long moment : new long[] {i, copy + i}) {
-        double expected = zero ? 0 : before.getDouble(moment);
-        assertEquals(expected, after.getDouble(moment), "moment " + moment);
+      MultiLayerNetwork plain, MultiLayerNetwork revived, String key, INDArray changed) {
+    INDArray before = moments(plain, key);
+    INDArray after = moments(revived, key);
+    for (long row = 0; row < changed.size(0); row++) {
+      boolean zero = changed.getRow(row).any();
+      for (long moment = 0; moment < 2; moment++) {
+        for (long i = row * changed.size(1); i < (row + 1) * changed.size(1); i++) {
+          double expected = zero ? 0 : before.getDouble(moment, i);
+          assertEquals(expected, after.getDouble(moment, i), key + " row " + row);
+        }
       }
     }
   }
 
-  private static INDArray firstBlock(MultiLayerNetwork network) {
-    var blocks = ((BaseMultiLayerUpdater<?>) network.getUpdater()).getUpdaterBlocks();
-    assertEquals("Wq", blocks.get(0).getLayersAndVariablesInBlock().get(0).getParamName());
-    assertEquals("K", blocks.get(0).getLayersAndVariablesInBlock().get(1).getParamName());
-    return blocks.get(0).getUpdaterView().reshape(blocks.get(0).getUpdaterView().length());
+  /** [2, elements of the parameter], found by the order of the parameters in their block. */
+  private static INDArray moments(MultiLayerNetwork network, String key) {
+    for (UpdaterBlock block :
+        ((BaseMultiLayerUpdater<?>) network.getUpdater()).getUpdaterBlocks()) {
+      INDArray both = block.getUpdaterView().reshape(2, block.getUpdaterView().length() / 2);
+      long from = 0;
+      for (UpdaterBlock.ParamState parameter : block.getLayersAndVariablesInBlock()) {
+        long to = from + parameter.getParamView().length();
+        if (parameter.getParamName().equals(key)) {
+          return both.get(NDArrayIndex.all(), NDArrayIndex.interval(from, to));
+        }
+        from = to;
+      }
+    }
+    throw new AssertionError("no updater state of " + key);
   }
 
   @Test
