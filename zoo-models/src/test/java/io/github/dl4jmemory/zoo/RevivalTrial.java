@@ -11,7 +11,7 @@ import org.deeplearning4j.nn.graph.ComputationGraph;
 /**
  * Trains the main job's memory model on its biographies with and without revival of sub-keys, and
  * prints what it recalls and which slots it reads: {@code RevivalTrial PEOPLE EXPOSURES SUB_KEYS
- * SEED...}. The numbers of docs/how-to/telemetry.md.
+ * SEED...}.
  */
 final class RevivalTrial {
   private static final int BATCH = 32;
