@@ -152,6 +152,16 @@ FIGURES = {
             Side("java", "table-step", ("valueSize=64", "slots=524288"), label="ours at 512K slots"),
         ),
         Figure(
+            "telemetry-overhead",
+            "CPU time of 100 training steps of a network whose three memories read one pool, 1M slots of 128, 128 tokens a step,"
+            " with MemoryTelemetry as it comes (one report in 100 steps) / without it",
+            1.05,
+            "lower",
+            "cpu",
+            Side("java", "watched-stretch", ("valueSize=128", "batch=128")),
+            Side("java", "pool-stretch", ("valueSize=128", "batch=128"), label="ours, without the listener"),
+        ),
+        Figure(
             "portable-step",
             "CPU time of the portable kernels / of the native ones for a whole memory step (lookup, bag, both"
             " gradients, Adam), 1024 tokens, 1M slots of 512",

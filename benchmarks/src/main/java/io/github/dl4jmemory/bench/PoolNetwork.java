@@ -12,6 +12,7 @@ import org.deeplearning4j.nn.conf.inputs.InputType;
 import org.deeplearning4j.nn.conf.layers.LossLayer;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.transferlearning.TransferLearning;
+import org.deeplearning4j.optimize.api.TrainingListener;
 import org.nd4j.linalg.activations.Activation;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.DataSet;
@@ -92,6 +93,10 @@ final class PoolNetwork {
     return new DataSet(
         Inputs.uniform(seed, shape.batch(), FEATURES),
         Inputs.uniform(INPUTS + seed, shape.batch(), FEATURES));
+  }
+
+  void listen(TrainingListener listener) {
+    graph.addListeners(listener);
   }
 
   void fit(int iteration) {

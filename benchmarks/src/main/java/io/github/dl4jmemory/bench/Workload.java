@@ -26,6 +26,8 @@ interface Workload {
       case "table-step" -> new TableStep(shape);
       case "row-update" -> new RowUpdate(shape);
       case "pool-step" -> new PoolStep(shape);
+      case "pool-stretch" -> PoolStretch.plain(shape);
+      case "watched-stretch" -> PoolStretch.watched(shape);
       case "reads-and-update" -> new ReadsAndUpdate(shape);
       case "memory-step" -> new MemoryStep(shape);
       default -> throw new IllegalArgumentException("no such workload: " + name);

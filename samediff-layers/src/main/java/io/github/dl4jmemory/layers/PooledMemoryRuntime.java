@@ -30,6 +30,11 @@ final class PooledMemoryRuntime extends ProductKeyLookupRuntime<PooledMemory> {
   }
 
   @Override
+  LayerRuntime<?> tableOwner() {
+    return pool;
+  }
+
+  @Override
   void read(INDArray slots, INDArray weights, INDArray out) {
     requirePool().read(slots, weights, out);
   }

@@ -26,6 +26,7 @@ abstract class ProductKeyLookupRuntime<C extends ProductKeyLookup> extends Token
   private final long half;
   private final long valueSize;
   private transient Kept kept;
+  private transient AccessObserver observer;
 
   /** What backward needs from forward. */
   private record Kept(Keys keys, INDArray slots, INDArray weights, INDArray read, INDArray gate) {}
@@ -75,6 +76,18 @@ abstract class ProductKeyLookupRuntime<C extends ProductKeyLookup> extends Token
   /** A step that reads no row. */
   abstract void valuesBackwardOfNothing();
 
+  /** The layer that has the values. */
+  abstract LayerRuntime<?> tableOwner();
+
+  /** Tells an observer what is read from now on; null: nobody. A copy of the network has none. */
+  final void observe(AccessObserver newObserver) {
+    observer = newObserver;
+  }
+
+  final AccessObserver observer() {
+    return observer;
+  }
+
   private boolean normalises() {
     return layerConf().isQueryKeyNorm();
   }
@@ -97,6 +110,9 @@ abstract class ProductKeyLookupRuntime<C extends ProductKeyLookup> extends Token
     Nd4j.exec(new SoftMax(scores, weights, 2));
     INDArray read = scratch.create(tokens, valueSize);
     read(bags(slots), bags(weights), read);
+    if (observer != null && !keep) {
+      observer.read(bags(slots), bags(weights));
+    }
     INDArray gate = null;
     INDArray z = read;
     if (gates()) {
@@ -178,6 +194,9 @@ abstract class ProductKeyLookupRuntime<C extends ProductKeyLookup> extends Token
   private INDArray lookupBackward(INDArray readGradient) {
     INDArray weights = kept.weights();
     long tokens = weights.size(0);
+    if (observer != null) {
+      observer.read(bags(kept.slots()), bags(weights));
+    }
     INDArray scoreGradient = Nd4j.createUninitialized(dataType, tokens, heads, topK);
     valuesBackward(bags(kept.slots()), bags(weights), readGradient, bags(scoreGradient));
     INDArray along = scoreGradient.mul(weights).sum(true, 2); // softmax: ds = w (dw - <w, dw>)

@@ -17,6 +17,11 @@ final class ProductKeyMemoryRuntime extends ProductKeyLookupRuntime<ProductKeyMe
   }
 
   @Override
+  LayerRuntime<?> tableOwner() {
+    return this;
+  }
+
+  @Override
   void read(INDArray slots, INDArray weights, INDArray out) {
     table.read(slots, weights, out);
   }

@@ -17,7 +17,7 @@ record Assessment(double score, double loss, Map<String, Double> scores) {
   static final String CHOOSING_RECALL = "recall that chose the rate";
   static final String PER_TOKEN = "perplexity per token";
   static final String PER_BYTE = "perplexity per byte";
-  private static final int USAGE_ROWS = 4096;
+  static final int USAGE_ROWS = 4096;
 
   static Assessment of(ComputationGraph network, TrainingData data) {
     double loss = Evaluation.loss(network, data.heldOut(), data.context());

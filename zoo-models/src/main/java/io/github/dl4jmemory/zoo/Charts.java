@@ -2,6 +2,7 @@ package io.github.dl4jmemory.zoo;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.util.List;
 import org.knowm.xchart.BitmapEncoder;
 import org.knowm.xchart.XYChart;
@@ -9,24 +10,17 @@ import org.knowm.xchart.XYChartBuilder;
 import org.knowm.xchart.style.Styler;
 import org.knowm.xchart.style.markers.SeriesMarkers;
 
-/** Draws the training curves as a PNG, without a display. */
+/** Draws curves as PNGs, without a display. */
 final class Charts {
   private static final int SHORTEST_CUT = 10; // points
 
   private Charts() {}
 
   /** Loss against tokens, one line a model. */
-  static byte[] losses(List<ModelReport> models) throws IOException {
+  static byte[] losses(List<ModelReport> models) {
     XYChart chart =
-        new XYChartBuilder()
-            .width(900)
-            .height(480)
-            .title("Training loss at equal compute per token")
-            .xAxisTitle("training tokens")
-            .yAxisTitle("loss (nats per token)")
-            .theme(Styler.ChartTheme.XChart)
-            .build();
-    chart.getStyler().setLegendPosition(Styler.LegendPosition.InsideNE);
+        empty(
+            "Training loss at equal compute per token", "training tokens", "loss (nats per token)");
     for (ModelReport model : models) {
       Curve curve = model.curve();
       if (!curve.points().isEmpty()) {
@@ -34,8 +28,31 @@ final class Charts {
       }
     }
     yAxisEnd(models, chart);
+    return png(chart);
+  }
+
+  /** A chart without lines. */
+  static XYChart empty(String title, String xAxis, String yAxis) {
+    XYChart chart =
+        new XYChartBuilder()
+            .width(900)
+            .height(480)
+            .title(title)
+            .xAxisTitle(xAxis)
+            .yAxisTitle(yAxis)
+            .theme(Styler.ChartTheme.XChart)
+            .build();
+    chart.getStyler().setLegendPosition(Styler.LegendPosition.InsideNE);
+    return chart;
+  }
+
+  static byte[] png(XYChart chart) {
     ByteArrayOutputStream png = new ByteArrayOutputStream();
-    BitmapEncoder.saveBitmap(chart, png, BitmapEncoder.BitmapFormat.PNG);
+    try {
+      BitmapEncoder.saveBitmap(chart, png, BitmapEncoder.BitmapFormat.PNG);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
     return png.toByteArray();
   }
 

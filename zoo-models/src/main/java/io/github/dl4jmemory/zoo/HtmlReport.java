@@ -28,7 +28,8 @@ final class HtmlReport {
    * @param models what was measured of the best training of each model, in columns
    * @param all what was measured of every training of the grid, in rows
    * @param answers questions to the memory model with what it said; may be empty
-   * @param png the curves, or null when this machine could not draw them
+   * @param losses PNG of the training curves, or null when this machine could not draw them
+   * @param slots PNG of the use of the memory's slots, or null likewise
    */
   static String render(
       String title,
@@ -36,7 +37,8 @@ final class HtmlReport {
       List<ModelReport> models,
       List<ModelReport> all,
       List<Answer> answers,
-      byte[] png) {
+      byte[] losses,
+      byte[] slots) {
     StringJoiner page = new StringJoiner("\n", "", "\n");
     page.add("<!DOCTYPE html>").add("<html lang=\"en\"><head><meta charset=\"utf-8\">");
     page.add("<title>" + escape(title) + "</title><style>" + STYLE + "</style></head><body>");
@@ -44,7 +46,8 @@ final class HtmlReport {
     facts.forEach(fact -> page.add("<li>" + escape(fact) + "</li>"));
     page.add("</ul>").add("<h2>Results</h2>").add(table(models));
     page.add("<h2>All trainings</h2>").add(trainings(all));
-    page.add("<h2>Training curves</h2>").add(image(png));
+    page.add("<h2>Training curves</h2>").add(image("loss against training tokens", losses));
+    page.add("<h2>Slots of the memory</h2>").add(image("reads by slot", slots));
     if (!answers.isEmpty()) {
       page.add("<h2>Questions to the memory model</h2>").add(answerTable(answers));
     }
@@ -125,10 +128,12 @@ final class HtmlReport {
     return table.toString();
   }
 
-  private static String image(byte[] png) {
+  private static String image(String what, byte[] png) {
     return png == null
         ? "<p>No picture: this Java has no fonts to draw with.</p>"
-        : "<img alt=\"loss against training tokens\" src=\"data:image/png;base64,"
+        : "<img alt=\""
+            + what
+            + "\" src=\"data:image/png;base64,"
             + Base64.getEncoder().encodeToString(png)
             + "\">";
   }

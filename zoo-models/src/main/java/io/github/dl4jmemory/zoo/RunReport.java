@@ -1,15 +1,23 @@
 package io.github.dl4jmemory.zoo;
 
+import io.github.dl4jmemory.layers.PoolUsage;
+import io.github.dl4jmemory.layers.UsageFile;
 import io.github.dl4jmemory.zoo.RunState.Finished;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.function.Supplier;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 
-/** Reports a finished run: report.html and curves.png in its folder, and the main figures. */
+/**
+ * Reports a finished run: report.html, curves.png, slots.png and usage.jsonl in its folder, and the
+ * main figures.
+ */
 final class RunReport {
   private static final int QUESTIONS_SHOWN = 8;
 
@@ -35,35 +43,48 @@ final class RunReport {
   }
 
   void write() throws IOException {
-    List<Answer> answers = answers();
-    byte[] png = picture();
+    ComputationGraph memory = MemoryTransformer.load(folder.file(ModelPair.MEMORY + ".zip"));
+    List<Answer> answers = answers(memory);
+    List<PoolUsage> usage = usage(memory);
+    byte[] losses = picture("curves.png", () -> Charts.losses(best));
+    byte[] slots = picture("slots.png", () -> UsageChart.lorenz(usage));
     double seconds = ledger.writeTime().wallSeconds();
     List<ModelReport> all = state.finished().stream().map(Finished::report).toList();
-    String page = HtmlReport.render(title(), facts(seconds), best, all, answers, png);
+    String page = HtmlReport.render(title(), facts(seconds), best, all, answers, losses, slots);
     AtomicFiles.write(
         folder.file("report.html"), to -> to.write(page.getBytes(StandardCharsets.UTF_8)));
     print(answers, seconds);
   }
 
-  private List<Answer> answers() throws IOException {
-    if (!(data instanceof BiographyData people)) {
-      return List.of();
-    }
-    ComputationGraph network = MemoryTransformer.load(folder.file(ModelPair.MEMORY + ".zip"));
-    return Evaluation.answers(network, people.reported(), tokens, QUESTIONS_SHOWN);
+  private List<Answer> answers(ComputationGraph memory) {
+    return data instanceof BiographyData people
+        ? Evaluation.answers(memory, people.reported(), tokens, QUESTIONS_SHOWN)
+        : List.of();
   }
 
-  /** The curves as PNG, also into a file; null on a Java without fonts. */
-  private byte[] picture() throws IOException {
+  /** What the memory model reads of its tables for what was held out; also into a file. */
+  private List<PoolUsage> usage(ComputationGraph memory) throws IOException {
+    List<int[]> rows = data.heldOut();
+    List<PoolUsage> usage =
+        SlotUsage.tables(
+            memory, rows.subList(0, Math.min(rows.size(), Assessment.USAGE_ROWS)), data.context());
+    Path file = folder.file("usage.jsonl");
+    Files.deleteIfExists(file);
+    usage.forEach(UsageFile.at(file));
+    return usage;
+  }
+
+  /** A picture as PNG, also into a file; null on a Java without fonts. */
+  private byte[] picture(String name, Supplier<byte[]> drawing) throws IOException {
     byte[] png;
     try {
-      png = Charts.losses(best);
+      png = drawing.get();
     } catch (LinkageError | InternalError e) {
       out.println(
-          "No curves.png: this Java cannot draw text (" + e + "). Fix: install fontconfig.");
+          "No " + name + ": this Java cannot draw text (" + e + "). Fix: install fontconfig.");
       return null;
     }
-    AtomicFiles.write(folder.file("curves.png"), to -> to.write(png));
+    AtomicFiles.write(folder.file(name), to -> to.write(png));
     return png;
   }
 

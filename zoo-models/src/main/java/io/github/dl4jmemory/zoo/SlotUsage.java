@@ -1,15 +1,15 @@
 package io.github.dl4jmemory.zoo;
 
-import io.github.dl4jmemory.layers.ProductKeyMemory;
-import io.github.dl4jmemory.ops.MemoryOps;
+import io.github.dl4jmemory.layers.MemoryTelemetry;
+import io.github.dl4jmemory.layers.PoolUsage;
+import io.github.dl4jmemory.layers.ProductKeyLookup;
+import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
-import org.deeplearning4j.nn.api.Layer;
+import java.util.function.ToDoubleFunction;
 import org.deeplearning4j.nn.graph.ComputationGraph;
-import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * How evenly the slots of the memories are read.
+ * How evenly the slots of the memories are read, as a mean over the network's tables.
  *
  * @param shareUsed slots read at least once, of all
  * @param entropy of the distribution of the weights over slots, as a share of its largest value
@@ -18,103 +18,33 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  */
 record SlotUsage(double shareUsed, double entropy) {
   private static final int ROWS = 256;
-  private static final double EPSILON = 1e-6; // of the query and key norms
 
-  /** Over all memories of the network, reading these rows. */
+  /** Reading these rows. */
   static SlotUsage of(ComputationGraph network, List<int[]> rows, int context) {
-    double used = 0;
-    double entropy = 0;
-    int memories = 0;
-    for (Layer layer : network.getLayers()) {
-      if (layer.conf().getLayer() instanceof ProductKeyMemory memory) {
-        double[] weights = weights(network, layer, memory, rows, context);
-        used += share(weights);
-        entropy += entropy(weights) / Math.log(weights.length);
-        memories++;
-      }
-    }
-    return new SlotUsage(used / memories, entropy / memories);
+    List<PoolUsage> tables = tables(network, rows, context);
+    return new SlotUsage(
+        mean(tables, table -> table.weights().share()),
+        mean(tables, table -> 1 - table.weights().kl() / Math.log(table.slots())));
+  }
+
+  /** What reading these rows uses of each table. */
+  static List<PoolUsage> tables(ComputationGraph network, List<int[]> rows, int context) {
+    return MemoryTelemetry.measure(
+        network,
+        () -> {
+          for (int from = 0; from < rows.size(); from += ROWS) {
+            List<int[]> part = rows.subList(from, Math.min(rows.size(), from + ROWS));
+            network.output(TrainingData.batch(part, context).getFeatures(0));
+          }
+        });
+  }
+
+  private static double mean(List<PoolUsage> tables, ToDoubleFunction<PoolUsage> number) {
+    return tables.stream().mapToDouble(number).average().orElseThrow();
   }
 
   static boolean hasMemory(ComputationGraph network) {
-    return java.util.Arrays.stream(network.getLayers())
-        .anyMatch(layer -> layer.conf().getLayer() instanceof ProductKeyMemory);
-  }
-
-  static double share(double[] weights) {
-    long read = java.util.Arrays.stream(weights).filter(w -> w > 0).count();
-    return read / (double) weights.length;
-  }
-
-  /** In nats. */
-  static double entropy(double[] weights) {
-    double sum = java.util.Arrays.stream(weights).sum();
-    double entropy = 0;
-    for (double w : weights) {
-      entropy -= w > 0 ? w / sum * Math.log(w / sum) : 0;
-    }
-    return entropy;
-  }
-
-  private static double[] weights(
-      ComputationGraph network,
-      Layer layer,
-      ProductKeyMemory memory,
-      List<int[]> rows,
-      int context) {
-    double[] weights = new double[Math.toIntExact(memory.getSlots())];
-    String input = network.getConfiguration().getVertexInputs().get(memory.getLayerName()).get(0);
-    INDArray keys = keys(layer, memory);
-    for (int from = 0; from < rows.size(); from += ROWS) {
-      List<int[]> part = rows.subList(from, Math.min(rows.size(), from + ROWS));
-      INDArray ids = TrainingData.batch(part, context).getFeatures(0);
-      Map<String, INDArray> activations = network.feedForward(new INDArray[] {ids}, false);
-      INDArray query = query(activations.get(input), layer, memory);
-      add(weights, MemoryOps.productKeyTopK(query, keys, memory.getTopK()));
-    }
-    return weights;
-  }
-
-  private static INDArray query(INDArray x, Layer layer, ProductKeyMemory memory) {
-    INDArray query =
-        x.dup('c').reshape('c', -1, memory.getNIn()).mmul(layer.getParam("Wq")).dup('c');
-    long half = memory.getKeySize() / 2;
-    INDArray halves = query.reshape('c', query.size(0) * memory.getHeads() * 2, half);
-    return (memory.isQueryKeyNorm() ? unit(halves) : halves)
-        .reshape('c', query.size(0), memory.getHeads(), memory.getKeySize());
-  }
-
-  private static INDArray keys(Layer layer, ProductKeyMemory memory) {
-    INDArray keys = layer.getParam("K");
-    if (!memory.isQueryKeyNorm()) {
-      return keys;
-    }
-    long half = memory.getKeySize() / 2;
-    INDArray normed =
-        unit(keys.dup('c').reshape('c', keys.length() / half, half))
-            .reshape('c', memory.getHeads(), 2, memory.getSubKeys(), half);
-    INDArray gain = layer.getParam("g").dup('c').reshape('c', memory.getHeads(), 2, 1, half);
-    return normed.mul(gain.broadcast(normed.shape())).div(Math.sqrt(half));
-  }
-
-  private static INDArray unit(INDArray rows) {
-    INDArray meanSquare = rows.mul(rows).mean(true, 1).addi(EPSILON);
-    return rows.div(
-        org.nd4j.linalg.ops.transforms.Transforms.sqrt(meanSquare).broadcast(rows.shape()));
-  }
-
-  private static void add(double[] weights, MemoryOps.TopK read) {
-    long[] slots = read.slots().dup('c').data().asLong();
-    double[] scores = read.scores().dup('c').data().asDouble();
-    int topK = Math.toIntExact(read.slots().size(2));
-    for (int from = 0; from < slots.length; from += topK) {
-      double sum = 0;
-      for (int i = from; i < from + topK; i++) {
-        sum += Math.exp(scores[i] - scores[from]);
-      }
-      for (int i = from; i < from + topK; i++) {
-        weights[(int) slots[i]] += Math.exp(scores[i] - scores[from]) / sum;
-      }
-    }
+    return Arrays.stream(network.getLayers())
+        .anyMatch(layer -> layer.conf().getLayer() instanceof ProductKeyLookup);
   }
 }

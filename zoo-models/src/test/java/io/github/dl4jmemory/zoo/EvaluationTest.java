@@ -2,8 +2,10 @@ package io.github.dl4jmemory.zoo;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.github.dl4jmemory.layers.PoolUsage;
 import io.github.dl4jmemory.zoo.Biographies.Fact;
 import io.github.dl4jmemory.zoo.BiographyData.Question;
 import java.util.ArrayList;
@@ -47,13 +49,21 @@ class EvaluationTest {
 
   @Test
   void usageOfSlots() {
-    assertEquals(0.5, SlotUsage.share(new double[] {0, 2, 0, 1}));
-    assertEquals(Math.log(4), SlotUsage.entropy(new double[] {3, 3, 3, 3}), 1e-12);
-    assertEquals(0, SlotUsage.entropy(new double[] {0, 3, 0, 0}), 1e-12);
     ComputationGraph network = MemoryTransformerTest.tiny().build().init();
     SlotUsage usage = SlotUsage.of(network, List.of(new int[] {1, 2, 3}), 7);
     assertTrue(usage.shareUsed() > 0 && usage.shareUsed() <= 7 * 6 / 121.0, usage.toString());
     assertTrue(usage.entropy() > 0 && usage.entropy() < 1, usage.toString());
+  }
+
+  @Test
+  void usageOfSharedPool() {
+    ComputationGraph network =
+        MemoryTransformerTest.tiny().layers(2).memoryBlocks(0, 1).sharedPool(true).build().init();
+    List<PoolUsage> tables = SlotUsage.tables(network, List.of(new int[] {1, 2, 3}), 7);
+    assertEquals(List.of("pool"), tables.stream().map(PoolUsage::pool).toList());
+    assertEquals(2, tables.get(0).readers().size());
+    assertTrue(SlotUsage.hasMemory(network));
+    assertFalse(SlotUsage.hasMemory(MemoryTransformerTest.tiny().memoryBlocks().build().init()));
   }
 
   @Test

@@ -38,7 +38,8 @@ class HtmlReportTest {
             MODELS,
             ALL,
             List.of(new Answer("Where?", "\"Here\"", "There")),
-            new byte[] {1, 2, 3});
+            new byte[] {1, 2, 3},
+            new byte[] {4, 5, 6});
     assertTrue(page.contains("<h1>A &lt;run&gt;</h1>"), page);
     assertTrue(page.contains("<li>2 people &amp; more</li>"), page);
     assertTrue(page.contains("<tr><td>recall</td><td>0.2500</td><td>0.7500</td></tr>"), page);
@@ -50,12 +51,13 @@ class HtmlReportTest {
         page);
     assertTrue(page.contains("<tr><td>Where?</td><td>&quot;Here&quot;</td><td>There</td></tr>"));
     assertTrue(page.contains("data:image/png;base64,AQID"), page);
+    assertTrue(page.contains("data:image/png;base64,BAUG"), page);
     assertFalse(page.contains("http"), "nothing is fetched");
   }
 
   @Test
   void saysWhenThereIsNoPicture() {
-    String page = HtmlReport.render("A run", List.of(), MODELS, ALL, List.of(), null);
+    String page = HtmlReport.render("A run", List.of(), MODELS, ALL, List.of(), null, null);
     assertTrue(page.contains("this Java has no fonts"), page);
     assertFalse(page.contains("Questions"), page);
   }

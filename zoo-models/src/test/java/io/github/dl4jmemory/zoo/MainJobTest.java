@@ -167,7 +167,14 @@ class MainJobTest {
     }
     try (Stream<Path> files = Files.list(got)) {
       assertEquals(
-          List.of("curves.png", "dense.zip", "memory.zip", "report.html", "run.json"),
+          List.of(
+              "curves.png",
+              "dense.zip",
+              "memory.zip",
+              "report.html",
+              "run.json",
+              "slots.png",
+              "usage.jsonl"),
           files.map(f -> f.getFileName().toString()).sorted().toList());
     }
   }
