@@ -1,5 +1,6 @@
 package io.github.dl4jmemory.layers;
 
+import java.util.List;
 import java.util.Random;
 import org.deeplearning4j.nn.api.Model;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -31,21 +32,28 @@ final class SubKeyRevival {
 
   /** At the end of a stretch: revives what is dead; the number of sub-keys. */
   int revive(Model network, TableObserver table) {
-    LayerRuntime<?> owner = table.owner();
-    String values = owner.rowTable().key();
-    UpdaterState valuesState = UpdaterState.of(network, owner, values);
+    List<Rows> rows = rows(network, table);
     int revived = 0;
     for (ReaderObserver reader : table.readers()) {
       UpdaterState keysState = UpdaterState.of(network, reader.reader(), ProductKeyLookup.SUB_KEYS);
       if (keysState != null && reader.hasRead()) {
-        Rows rows = new Rows(owner.getParam(values), valuesState, table.counts());
         revived += revive(reader, keysState, rows);
       }
     }
     return revived;
   }
 
-  private int revive(ReaderObserver reader, UpdaterState keysState, Rows rows) {
+  /** The value rows: of every shard, where the table is split. */
+  private List<Rows> rows(Model network, TableObserver table) {
+    LayerRuntime<?> owner = table.owner();
+    return owner.rowTables().keySet().stream()
+        .map(
+            key ->
+                new Rows(owner.getParam(key), UpdaterState.of(network, owner, key), table.counts()))
+        .toList();
+  }
+
+  private int revive(ReaderObserver reader, UpdaterState keysState, List<Rows> rows) {
     ProductKeyLookup memory = reader.reader().layerConf();
     INDArray keys = reader.reader().getParam(ProductKeyLookup.SUB_KEYS);
     long width = memory.getKeySize() / 2;
@@ -61,7 +69,9 @@ final class SubKeyRevival {
             long first = (head * 2L + half) * subKeys;
             copyWithNoise(keyRows.getRow(first + source), keyRows.getRow(first + key));
             keysState.zero((first + key) * width, width);
-            rows.copy(half, source, key, subKeys);
+            for (Rows table : rows) {
+              table.copy(half, source, key, subKeys);
+            }
             reader.subKeys().revived(head, half, key);
             revived++;
           }

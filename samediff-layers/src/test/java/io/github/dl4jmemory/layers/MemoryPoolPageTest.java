@@ -30,6 +30,7 @@ class MemoryPoolPageTest {
     PooledMemory memory = PooledMemory.builder().build();
     GraphBuilder graph =
         new NeuralNetConfiguration.Builder()
+            .seed(5)
             .updater(new Adam(1e-3))
             .graphBuilder()
             .addInputs("in")

@@ -19,6 +19,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.DataSet;
 import org.nd4j.linalg.indexing.NDArrayIndex;
 import org.nd4j.linalg.learning.config.Adam;
+import org.nd4j.linalg.learning.config.Sgd;
 
 /** What revival changes, and that it changes nothing else. */
 class SubKeyRevivalTest {
@@ -215,5 +216,30 @@ class SubKeyRevivalTest {
     assertTrue(before.neq(graph.getLayer("pool").getParam("V")).any());
     assertTrue(
         UpdaterState.of(graph, graph.getLayer("memory1"), "K") != null, "updater state of memory1");
+  }
+
+  /** A table in shards is revived as the whole one is. */
+  @Test
+  void poolInShards() {
+    ComputationGraph whole = sharded(1);
+    ComputationGraph split = ShardedPools.copied(whole, sharded(3));
+    whole.addListeners(telemetry(5));
+    split.addListeners(telemetry(5));
+    INDArray before = ShardedPools.values(split);
+    for (int step = 0; step < WINDOW; step++) {
+      whole.fit(batch(step));
+      split.fit(batch(step));
+    }
+    assertTrue(reports.get(2).revivedSubKeys() > 0);
+    assertEquals(reports.get(2).revivedSubKeys(), reports.get(3).revivedSubKeys());
+    assertTrue(before.neq(ShardedPools.values(split)).any());
+    AssertClose.close("values", ShardedPools.values(whole), ShardedPools.values(split), 1e-5);
+  }
+
+  private static ComputationGraph sharded(int shards) {
+    MemoryPool.Builder pool =
+        ShardedPools.pool(shards).subKeys(SUB_KEYS).valuesUpdater(new Sgd(1e-2));
+    return PoolGraphs.initialised(
+        PoolGraphs.twoReaders(DataType.FLOAT, new Sgd(1e-2), pool, "pool"));
   }
 }
