@@ -13,6 +13,7 @@ import org.deeplearning4j.nn.gradient.Gradient;
 import org.deeplearning4j.nn.layers.AbstractLayer;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.learning.config.IUpdater;
 import org.nd4j.linalg.learning.regularization.Regularization;
 
 /**
@@ -69,12 +70,25 @@ abstract class LayerRuntime<C extends AbstractSameDiffLayer> extends AbstractLay
     return table;
   }
 
+  /**
+   * Declares that the update of parameter {@code key} is this updater's own matter, which is bound
+   * to the runtime. To be called in the constructor.
+   */
+  final void updateBy(String key, IUpdater updater) {
+    tableConfig = new RowTableConfig(layerConf(), key, updater);
+  }
+
+  /** Called whenever parameters were given or assigned through this layer. */
+  void parametersAssigned() {
+    // most layers use their views as they are
+  }
+
   /** The table trained by rows, or null. */
   final RowTable rowTable() {
     return table;
   }
 
-  private double minibatchGradientScale() {
+  final double minibatchGradientScale() {
     return conf.isMiniBatch() ? 1.0 / getInputMiniBatchSize() : 1.0;
   }
 
@@ -85,13 +99,10 @@ abstract class LayerRuntime<C extends AbstractSameDiffLayer> extends AbstractLay
 
   @Override
   public final TrainingConfig getConfig() {
-    if (!rowSparse()) {
-      return super.getConfig();
+    if (tableConfig == null && rowSparse()) {
+      tableConfig = new RowTableConfig(layerConf(), table.key(), table.updater());
     }
-    if (tableConfig == null) {
-      tableConfig = new RowTableConfig(layerConf(), table);
-    }
-    return tableConfig;
+    return tableConfig == null || table != null && !rowSparse() ? super.getConfig() : tableConfig;
   }
 
   @Override
@@ -163,6 +174,7 @@ abstract class LayerRuntime<C extends AbstractSameDiffLayer> extends AbstractLay
         Require.describe(value),
         "reshape the array");
     current.assign(value);
+    parametersAssigned();
   }
 
   /** Assigns all parameters, in the layer's own 'c' order, whatever the shape of the argument. */
@@ -179,6 +191,7 @@ abstract class LayerRuntime<C extends AbstractSameDiffLayer> extends AbstractLay
         Require.describe(values),
         "pass params() of a layer with the same configuration");
     params.reshape(numParams()).assign(values.reshape(numParams()));
+    parametersAssigned();
   }
 
   @Override
@@ -210,6 +223,7 @@ abstract class LayerRuntime<C extends AbstractSameDiffLayer> extends AbstractLay
     if (table != null) {
       table.bindValues(values.get(table.key()));
     }
+    parametersAssigned();
   }
 
   @Override

@@ -53,9 +53,14 @@ public final class MemoryPool extends DefinedLayer {
 
   static final String VALUES = "V";
 
+  /** Of a pool with a file, in place of V. */
+  static final String FINGERPRINT = "F";
+
   private long subKeys;
   private long valueSize;
   private IUpdater valuesUpdater;
+  private String file;
+  private ValueStorage storage = ValueStorage.FLOAT32;
 
   /** For Jackson. */
   private MemoryPool() {}
@@ -65,6 +70,8 @@ public final class MemoryPool extends DefinedLayer {
     subKeys = builder.subKeys;
     valueSize = builder.valueSize;
     valuesUpdater = builder.valuesUpdater;
+    file = builder.file;
+    storage = builder.storage;
   }
 
   /**
@@ -112,19 +119,56 @@ public final class MemoryPool extends DefinedLayer {
     return valuesUpdater.clone();
   }
 
+  /**
+   * The file of the table.
+   *
+   * @return its path; null where the table is a parameter of the network
+   */
+  public String getFile() {
+    return file;
+  }
+
+  /**
+   * How the file stores the rows.
+   *
+   * @return storage; FLOAT32 where there is no file
+   */
+  public ValueStorage getStorage() {
+    return storage;
+  }
+
+  /** The same pool with its file in another place. */
+  void setFile(String file) {
+    this.file = file;
+  }
+
+  PoolLayout layout() {
+    return new PoolLayout(getSlots(), valueSize, storage, valuesUpdater instanceof Adam);
+  }
+
   @Override
   void requireComplete() {
-    RowTable.requireSize(title(), "subKeys", getSlots(), valueSize);
+    if (file == null) {
+      RowTable.requireSize(title(), "subKeys", getSlots(), valueSize);
+    }
   }
 
   @Override
   public void defineParameters(SDLayerParams params) {
-    params.addWeightParam(VALUES, getSlots(), valueSize);
+    if (file == null) {
+      params.addWeightParam(VALUES, getSlots(), valueSize);
+    } else {
+      params.addBiasParam(FINGERPRINT, 1, PoolFingerprint.LENGTH);
+    }
   }
 
   @Override
   public void initializeParameters(Map<String, INDArray> params) {
-    ProductKeyLookup.normal(params.get(VALUES), 1 / Math.sqrt(valueSize));
+    if (file == null) {
+      ProductKeyLookup.normal(params.get(VALUES), 1 / Math.sqrt(valueSize));
+    } else {
+      params.get(FINGERPRINT).assign(0);
+    }
   }
 
   @Override
@@ -186,7 +230,9 @@ public final class MemoryPool extends DefinedLayer {
         && other instanceof MemoryPool that
         && subKeys == that.subKeys
         && valueSize == that.valueSize
-        && valuesUpdater.equals(that.valuesUpdater);
+        && valuesUpdater.equals(that.valuesUpdater)
+        && Objects.equals(file, that.file)
+        && storage == that.storage;
   }
 
   @Override
@@ -204,6 +250,8 @@ public final class MemoryPool extends DefinedLayer {
     private long subKeys = 1024;
     private long valueSize;
     private IUpdater valuesUpdater = new Adam(1e-3);
+    private String file;
+    private ValueStorage storage = ValueStorage.FLOAT32;
 
     private Builder() {}
 
@@ -244,6 +292,33 @@ public final class MemoryPool extends DefinedLayer {
     }
 
     /**
+     * Keeps the table, and Adam's moments of it, in a memory-mapped file beside the model instead
+     * of in the network's parameters: beyond 2^28 values, and beyond the memory of the machine.
+     * Save such a network by {@link PoolFiles#save}. Default: no file.
+     *
+     * @param file path of the file, which is created when the new network first reads the pool; a
+     *     relative one is seen from the working directory of the JVM
+     * @return this builder
+     */
+    public Builder file(String file) {
+      this.file = file;
+      return this;
+    }
+
+    /**
+     * How the file stores the rows; default FLOAT32.
+     *
+     * @param storage FLOAT32, BFLOAT16 or INT8
+     * @return this builder
+     */
+    public Builder storage(ValueStorage storage) {
+      Require.that(
+          storage != null, TITLE, "storage", "a storage", storage, "use ValueStorage.FLOAT32");
+      this.storage = storage;
+      return this;
+    }
+
+    /**
      * Checks the settings and makes the layer.
      *
      * @return the configuration of the layer
@@ -253,8 +328,35 @@ public final class MemoryPool extends DefinedLayer {
     public MemoryPool build() {
       ProductKeyLookup.requireSubKeys(TITLE, subKeys);
       Require.positive(valueSize, TITLE, "valueSize", "call valueSize(...)");
-      RowTable.requireSize(TITLE, "subKeys", subKeys * subKeys, valueSize);
+      if (file == null) {
+        RowTable.requireSize(TITLE, "subKeys", subKeys * subKeys, valueSize);
+        requireFileFor(storage);
+      } else {
+        requireFileSettings();
+      }
       return new MemoryPool(this);
+    }
+
+    private static void requireFileFor(ValueStorage storage) {
+      Require.that(
+          storage == ValueStorage.FLOAT32,
+          TITLE,
+          "storage",
+          "FLOAT32 for a pool without a file",
+          storage,
+          "name a file(...)");
+    }
+
+    private void requireFileSettings() {
+      Require.that(
+          !file.isEmpty(), TITLE, "file", "the path of a file", "\"\"", "use file(\"facts.pool\")");
+      Require.that(
+          valueSize <= PoolLayout.MAX_VALUE_SIZE,
+          TITLE,
+          "valueSize",
+          "1 to " + PoolLayout.MAX_VALUE_SIZE + " for a pool with a file",
+          valueSize,
+          "use smaller values");
     }
   }
 }

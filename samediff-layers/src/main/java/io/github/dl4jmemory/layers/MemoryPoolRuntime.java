@@ -1,5 +1,6 @@
 package io.github.dl4jmemory.layers;
 
+import org.deeplearning4j.nn.api.OptimizationAlgorithm;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.gradient.Gradient;
 import org.deeplearning4j.nn.workspace.ArrayType;
@@ -17,11 +18,50 @@ final class MemoryPoolRuntime extends LayerRuntime<MemoryPool> {
   private static final long serialVersionUID = 1L;
 
   private final transient PoolTable table;
+  private final transient FileTable fileTable;
   private final transient PoolAccesses accesses = new PoolAccesses();
 
   MemoryPoolRuntime(NeuralNetConfiguration conf, DataType dataType) {
     super(conf, dataType);
-    table = rowTable(MemoryPool.VALUES);
+    MemoryPool layer = layerConf();
+    if (layer.getFile() == null) {
+      fileTable = null;
+      table = rowTable(MemoryPool.VALUES);
+    } else {
+      requireFileTraining(conf, dataType);
+      fileTable = new FileTable(layer, title(), this::minibatchGradientScale);
+      table = fileTable;
+      updateBy(MemoryPool.FINGERPRINT, fileTable.updater());
+    }
+  }
+
+  private void requireFileTraining(NeuralNetConfiguration conf, DataType dataType) {
+    Require.that(
+        dataType == DataType.FLOAT,
+        title(),
+        "dataType",
+        "FLOAT for a pool with a file",
+        dataType,
+        "set dataType(DataType.FLOAT) in NeuralNetConfiguration.Builder");
+    Require.that(
+        conf.getOptimizationAlgo() == OptimizationAlgorithm.STOCHASTIC_GRADIENT_DESCENT,
+        title(),
+        "optimizationAlgo",
+        "STOCHASTIC_GRADIENT_DESCENT, which takes no step back, for a pool with a file",
+        conf.getOptimizationAlgo(),
+        "leave optimizationAlgo out of the network's configuration");
+  }
+
+  /** The table in a file; null where the rows are parameters. */
+  FileTable fileTable() {
+    return fileTable;
+  }
+
+  @Override
+  void parametersAssigned() {
+    if (fileTable != null) {
+      fileTable.bind(getParam(MemoryPool.FINGERPRINT));
+    }
   }
 
   /** Another reader, with so many accesses a token. */
@@ -73,6 +113,9 @@ final class MemoryPoolRuntime extends LayerRuntime<MemoryPool> {
       table.backward(accesses.slots(), accesses.weights(), accesses.readGradients());
     }
     forget();
+    if (fileTable != null) {
+      gradientOf(MemoryPool.FINGERPRINT).assign(0);
+    }
     INDArray none = workspaces.create(ArrayType.ACTIVATION_GRAD, dataType, input.shape(), 'c');
     return new Pair<>(gradients(), none);
   }

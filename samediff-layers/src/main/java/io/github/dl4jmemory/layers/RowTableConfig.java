@@ -8,18 +8,21 @@ import org.nd4j.linalg.learning.config.IUpdater;
 import org.nd4j.linalg.learning.regularization.Regularization;
 
 /**
- * What DL4J's updater is told about a layer with a row table: the table has an updater of its own,
- * bound to the rows of this very runtime, and no regularisation; the layer normalises its gradients
- * itself (see GradientScaling), because DL4J would walk through the whole table.
+ * What DL4J's updater is told about a layer with a row table, or with a table in a file: the
+ * parameter has an updater of its own, bound to this very runtime, and no regularisation; the layer
+ * normalises its gradients itself (see GradientScaling), because DL4J would walk through the whole
+ * table.
  */
 final class RowTableConfig implements TrainingConfig {
 
   private final TrainingConfig layer;
-  private final RowTable table;
+  private final String key;
+  private final IUpdater updater;
 
-  RowTableConfig(TrainingConfig layer, RowTable table) {
+  RowTableConfig(TrainingConfig layer, String key, IUpdater updater) {
     this.layer = layer;
-    this.table = table;
+    this.key = key;
+    this.updater = updater;
   }
 
   @Override
@@ -28,18 +31,18 @@ final class RowTableConfig implements TrainingConfig {
   }
 
   @Override
-  public List<Regularization> getRegularizationByParam(String key) {
-    return key.equals(table.key()) ? null : layer.getRegularizationByParam(key);
+  public List<Regularization> getRegularizationByParam(String parameter) {
+    return parameter.equals(key) ? null : layer.getRegularizationByParam(parameter);
   }
 
   @Override
-  public boolean isPretrainParam(String key) {
+  public boolean isPretrainParam(String parameter) {
     return false;
   }
 
   @Override
-  public IUpdater getUpdaterByParam(String key) {
-    return key.equals(table.key()) ? table.updater() : layer.getUpdaterByParam(key);
+  public IUpdater getUpdaterByParam(String parameter) {
+    return parameter.equals(key) ? updater : layer.getUpdaterByParam(parameter);
   }
 
   @Override
