@@ -289,6 +289,11 @@ final class NativeKernels implements Kernels {
     return bytes;
   }
 
+  @Override
+  public CompactKernels compact() {
+    return new PortableCompactKernels();
+  }
+
   private static boolean isDouble(INDArray array) {
     return array.dataType() == DataType.DOUBLE;
   }
