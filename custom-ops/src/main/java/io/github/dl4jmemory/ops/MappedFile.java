@@ -2,7 +2,6 @@ package io.github.dl4jmemory.ops;
 
 import java.io.IOException;
 import java.lang.ref.Cleaner;
-import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.bytedeco.javacpp.LongPointer;
@@ -19,8 +18,9 @@ import org.nd4j.nativeblas.NativeOpsHolder;
  * every reader of it at once, and on the disk when the system gets to it or is told to (
  * FileChannel.force).
  *
- * <p>Arrays and buffers of a file must not be used after {@link #release} or {@link #close}, which
- * take their memory away: the JVM would crash. An object that is collected is closed.
+ * <p>Arrays of a file must not be used after {@link #close}, which takes their memory away: the JVM
+ * would crash. An object that is collected is closed, so keep it as long as its arrays. {@link
+ * MemoryOps#releasePages} keeps the resident memory small.
  *
  * <p>Mapped by libnd4j, so wherever nd4j-native runs. Not safe for use by several threads at once.
  */
@@ -35,7 +35,12 @@ public final class MappedFile implements AutoCloseable {
   /** What the cleaner needs; it must not know the MappedFile. */
   private static final class Mapping implements Runnable {
     private LongPointer handle;
-    private long length;
+    private final long length;
+
+    Mapping(LongPointer handle, long length) {
+      this.handle = handle;
+      this.length = length;
+    }
 
     @Override
     public void run() {
@@ -52,11 +57,10 @@ public final class MappedFile implements AutoCloseable {
     }
   }
 
-  private MappedFile(Path file, long length) throws IOException {
+  private MappedFile(Path file, long length, LongPointer handle) {
     this.file = file;
     this.length = length;
-    this.mapping = new Mapping();
-    map();
+    this.mapping = new Mapping(handle, length);
     this.cleanable = CLEANER.register(this, mapping);
   }
 
@@ -72,21 +76,17 @@ public final class MappedFile implements AutoCloseable {
     if (length == 0) {
       throw new IOException("[MappedFile] " + file + " is empty. Fix: give it its size first");
     }
-    return new MappedFile(file, length);
-  }
-
-  private void map() throws IOException {
     Nd4j.getExecutioner(); // loads libnd4j
     String path = file.toAbsolutePath().toString();
-    mapping.handle =
+    LongPointer handle =
         NativeOpsHolder.getInstance().getDeviceNativeOps().mmapFile(null, path, length);
-    mapping.length = length;
-    if (mapping.handle == null || mapping.handle.isNull()) {
+    if (handle == null || handle.isNull()) {
       throw new IOException(
           "[MappedFile] "
               + file
               + " cannot be mapped for reading and writing. Fix: check its permissions");
     }
+    return new MappedFile(file, length, handle);
   }
 
   /**
@@ -125,20 +125,6 @@ public final class MappedFile implements AutoCloseable {
     return Nd4j.create(Nd4j.createBuffer(start, elements, type), shape, strides, 0, 'c', type);
   }
 
-  /**
-   * A stretch of the file as bytes.
-   *
-   * @param offset first byte
-   * @param bytes size of the stretch
-   * @return a direct buffer; not a copy
-   * @throws IllegalArgumentException if the stretch is not inside the file
-   * @throws IllegalStateException if the file is closed
-   */
-  public ByteBuffer bytes(long offset, int bytes) {
-    requireInside(offset, bytes, 1);
-    return Slab.window(new Address(start()), offset, bytes);
-  }
-
   private void requireInside(long offset, long bytes, int width) {
     if (offset < 0 || bytes < 1 || bytes > length - offset || offset % width != 0) {
       throw Require.op("MappedFile")
@@ -155,19 +141,6 @@ public final class MappedFile implements AutoCloseable {
       throw new IllegalStateException("[MappedFile] " + file + " is closed. Fix: open it again");
     }
     return mapping.handle.get(0);
-  }
-
-  /**
-   * Takes the file's pages out of the resident memory of this process; they stay in the system's
-   * file cache as long as it has room. Arrays and buffers made before must not be used again.
-   *
-   * @throws IOException if the system refuses; the file is closed then
-   * @throws IllegalStateException if the file is closed
-   */
-  public void release() throws IOException {
-    start();
-    mapping.run();
-    map();
   }
 
   /** Gives the memory back; the file keeps what was written. */

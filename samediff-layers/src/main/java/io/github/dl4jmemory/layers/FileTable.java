@@ -1,5 +1,6 @@
 package io.github.dl4jmemory.layers;
 
+import io.github.dl4jmemory.ops.MemoryOps;
 import io.github.dl4jmemory.ops.TouchedRows;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -30,9 +31,12 @@ final class FileTable implements PoolTable {
   private final Residence residence = new Residence();
   private INDArray fingerprint;
   private PoolFile file;
-  private PoolRows rows;
-  private PoolRows.Bags bags;
+  private Bags bags;
+  private PoolStamp prepared;
   private boolean closed;
+
+  /** What the gradient of a step is made of, beside the rows touched. */
+  private record Bags(INDArray weights, INDArray outGradients) {}
 
   FileTable(MemoryPool pool, String title, DoubleSupplier gradientScale) {
     this.pool = pool;
@@ -109,61 +113,62 @@ final class FileTable implements PoolTable {
     try {
       if (wanted == null) {
         file = PoolFile.create(title, path, layout, new NewPool(layout));
-        file.fingerprint().write(fingerprint);
       } else {
         file = PoolFile.open(title, path, layout, wanted);
-        file.fingerprint().write(fingerprint);
       }
+      file.fingerprint().write(fingerprint);
     } catch (IOException e) {
       throw new UncheckedIOException("[" + title + "] " + path + ": " + e.getMessage(), e);
     }
-    rows = rows(file);
-  }
-
-  private static PoolRows rows(PoolFile file) {
-    return new FloatPoolRows(file.memory(), file.layout());
   }
 
   void close() {
     closed = true;
     bags = null;
-    rows = null;
     if (file != null) {
       file.close();
       file = null;
     }
   }
 
-  /** The parameter names the checkpoint that is being saved, until it is kept or taken back. */
-  void name(PoolStamp checkpoint) {
-    PoolFingerprint.at(checkpoint).write(fingerprint);
+  /** First half of a checkpoint: the parameter names it until {@link #endSaving}. */
+  void prepare() throws IOException {
+    prepared = file().prepare();
+    PoolFingerprint.at(prepared).write(fingerprint);
   }
 
-  /** The parameter names what the file is. */
-  void nameAgain() {
-    file.fingerprint().write(fingerprint);
+  /** Second half, when the model was saved. */
+  void commit() throws IOException {
+    file.commit(prepared);
+  }
+
+  /** After a checkpoint, or the attempt: the parameter names what the file is. */
+  void endSaving() {
+    prepared = null;
+    if (file != null) {
+      file.fingerprint().write(fingerprint);
+    }
   }
 
   // ---------------------------------------------------------------------------------- the steps
 
   @Override
   public void read(INDArray slots, INDArray weights, INDArray out) {
-    file();
-    rows.read(slots, weights, out);
+    MemoryOps.weightedBag(file().memory().values(), slots, weights, out);
     Reference.reachabilityFence(this);
   }
 
   @Override
   public void weightGradient(INDArray slots, INDArray outGradients, INDArray weightGradientsOut) {
-    file();
-    rows.weightGradient(slots, outGradients, weightGradientsOut);
+    MemoryOps.weightedBagWeightGradient(
+        file().memory().values(), slots, outGradients, weightGradientsOut);
     Reference.reachabilityFence(this);
   }
 
   @Override
   public void backward(INDArray slots, INDArray weights, INDArray outGradients) {
     touched.group(slots, pool.getSlots());
-    bags = new PoolRows.Bags(touched, keptWeights.keep(weights), keptGradients.keep(outGradients));
+    bags = new Bags(keptWeights.keep(weights), keptGradients.keep(outGradients));
   }
 
   @Override
@@ -177,26 +182,40 @@ final class FileTable implements PoolTable {
     if (bags == null || kind instanceof NoOp) {
       return;
     }
-    PoolRows.Bags step = bags;
+    Bags step = bags;
     bags = null;
     try {
-      file().beforeChange(step.touched().rows().toLongVector());
-      if (kind instanceof Adam adam) {
-        rows.adam(step, RowUpdater.step(adam, iteration, epoch, gradientScale.getAsDouble()));
-      } else {
-        double rate = ((Sgd) kind).getLearningRate(iteration, epoch);
-        rows.sgd(step, rate, gradientScale.getAsDouble());
-      }
-      nameAgain();
+      file().beforeChange(touched.rows().toLongVector());
+      change(step, kind, iteration, epoch);
+      file.fingerprint().write(fingerprint);
       if (residence.exceeded()) {
-        rows = null;
         file.memory().release();
-        rows = rows(file);
       }
     } catch (IOException e) {
       throw new UncheckedIOException(
           "[" + title + "] " + pool.getFile() + ": " + e.getMessage(), e);
     }
     Reference.reachabilityFence(this);
+  }
+
+  /** The number of the step is the seed of its rounding. */
+  private void change(Bags step, IUpdater kind, int iteration, int epoch) {
+    PoolMemory memory = file.memory();
+    double scale = gradientScale.getAsDouble();
+    if (kind instanceof Adam adam) {
+      MemoryOps.bagAdam(
+          memory.values(),
+          memory.m(),
+          memory.v(),
+          step.weights(),
+          step.outGradients(),
+          touched,
+          RowUpdater.step(adam, iteration, epoch, scale),
+          iteration);
+    } else {
+      double rate = ((Sgd) kind).getLearningRate(iteration, epoch);
+      MemoryOps.bagSgd(
+          memory.values(), step.weights(), step.outGradients(), touched, rate, scale, iteration);
+    }
   }
 }

@@ -1,34 +1,26 @@
 package io.github.dl4jmemory.layers;
 
-import java.io.IOException;
-import java.lang.ref.Reference;
-import java.nio.channels.FileChannel;
-import org.bytedeco.javacpp.BytePointer;
-import org.nd4j.linalg.api.buffer.DataType;
-import org.nd4j.linalg.api.ndarray.INDArray;
+import io.github.dl4jmemory.ops.CompactTable;
+import io.github.dl4jmemory.ops.MemoryOps;
 import org.nd4j.linalg.factory.Nd4j;
 
-/** The first values of a pool file, drawn as those of a pool in memory; moments are zeros. */
+/**
+ * The first values of a pool file: normal with deviation 1/sqrt(valueSize), from the seed of the
+ * network; moments are zeros. Block by block, so that no more than a block is resident.
+ */
 record NewPool(PoolLayout layout) implements PoolFile.Filling {
 
-  private static final long BLOCK = 1 << 20;
+  private static final long BLOCK_BYTES = 1 << 28;
 
   @Override
-  public void fill(FileChannel channel) throws IOException {
-    long most = Math.max(1, BLOCK / layout.valueSize());
+  public void fill(PoolMemory memory) {
+    long most = Math.max(1, BLOCK_BYTES / layout.valueRowBytes());
     for (long row = 0; row < layout.slots(); row += most) {
       long rows = Math.min(most, layout.slots() - row);
-      INDArray block = Nd4j.createUninitializedDetached(DataType.FLOAT, rows, layout.valueSize());
-      ProductKeyLookup.normal(block, 1 / Math.sqrt(layout.valueSize()));
-      write(channel, block, layout.valuesAt() + row * layout.valueRowBytes());
-      block.close();
+      CompactTable block = PoolMemory.table(memory.mapping(), layout, row, rows);
+      long seed = Nd4j.getRandom().nextLong();
+      MemoryOps.initialiseNormal(block, 1 / Math.sqrt(layout.valueSize()), seed);
+      PoolMemory.release(block);
     }
-  }
-
-  private static void write(FileChannel channel, INDArray block, long position) throws IOException {
-    long bytes = block.length() * block.dataType().width();
-    BytePointer start = new BytePointer(block.data().addressPointer());
-    Channels.writeFully(channel, start.capacity(bytes).asByteBuffer(), position);
-    Reference.reachabilityFence(block);
   }
 }

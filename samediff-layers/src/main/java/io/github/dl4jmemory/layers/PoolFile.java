@@ -1,6 +1,5 @@
 package io.github.dl4jmemory.layers;
 
-import io.github.dl4jmemory.ops.MappedFile;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.ref.Cleaner;
@@ -30,13 +29,13 @@ final class PoolFile implements AutoCloseable {
   private final Resources resources;
   private final Cleaner.Cleanable cleanable;
   private final UndoJournal journal;
-  private final MappedFile memory;
+  private final PoolMemory memory;
   private final SlotSet journaled;
   private PoolHeader header;
 
   /** Fills the values and scales of a new file. */
   interface Filling {
-    void fill(FileChannel channel) throws IOException;
+    void fill(PoolMemory memory);
   }
 
   /** What the cleaner needs; the memory has a cleaner of its own. */
@@ -52,14 +51,17 @@ final class PoolFile implements AutoCloseable {
   }
 
   private PoolFile(
-      PoolHeader header, Resources resources, UndoJournal journal, SlotSet journaled, Path path)
-      throws IOException {
+      PoolHeader header,
+      Resources resources,
+      UndoJournal journal,
+      SlotSet journaled,
+      PoolMemory memory) {
     this.header = header;
     this.layout = header.layout();
     this.resources = resources;
     this.journal = journal;
     this.journaled = journaled;
-    this.memory = MappedFile.open(path);
+    this.memory = memory;
     this.cleanable = CLEANER.register(this, resources);
   }
 
@@ -89,14 +91,15 @@ final class PoolFile implements AutoCloseable {
       PoolHeader header = new PoolHeader(layout, PoolStamp.first(), false);
       requireRoom(layer, path, layout);
       Channels.writeFully(channel, ByteBuffer.allocate(1), layout.fileBytes() - 1);
-      filling.fill(channel);
+      PoolMemory memory = PoolMemory.map(making, layout);
+      filling.fill(memory);
       header.write(channel);
       channel.force(true);
       UndoJournal journal = new UndoJournal(claim.journal(), layout);
       journal.begin(header.stamp());
       Files.move(making, path, StandardCopyOption.ATOMIC_MOVE);
       Resources resources = new Resources(claim, channel);
-      return new PoolFile(header, resources, journal, new SlotSet(layout.slots()), path);
+      return new PoolFile(header, resources, journal, new SlotSet(layout.slots()), memory);
     } catch (IOException | RuntimeException | Error e) {
       release(claim, channel, e);
       throw e;
@@ -144,7 +147,8 @@ final class PoolFile implements AutoCloseable {
       SlotSet journaled = new SlotSet(layout.slots());
       PoolHeader header =
           new PoolOpening(layer, path, layout, channel).settle(journal, wanted, journaled::add);
-      return new PoolFile(header, new Resources(claim, channel), journal, journaled, path);
+      Resources resources = new Resources(claim, channel);
+      return new PoolFile(header, resources, journal, journaled, PoolMemory.map(path, layout));
     } catch (IOException | RuntimeException | Error e) {
       release(claim, channel, e);
       throw e;
@@ -165,7 +169,7 @@ final class PoolFile implements AutoCloseable {
     return layout;
   }
 
-  MappedFile memory() {
+  PoolMemory memory() {
     return memory;
   }
 

@@ -39,25 +39,21 @@ public final class PoolFiles {
   public static void save(ComputationGraph network, Path zip) throws IOException {
     Require.that(network != null, TITLE, "network", "a network", network, "pass a network");
     List<FileTable> tables = tables(network);
-    List<PoolStamp> prepared = new ArrayList<>();
     Path target = zip.toAbsolutePath();
     Path writing = target.resolveSibling(target.getFileName() + ".new");
     try {
       for (FileTable table : tables) {
-        prepared.add(table.file().prepare());
-      }
-      for (int i = 0; i < tables.size(); i++) {
-        tables.get(i).name(prepared.get(i));
+        table.prepare();
       }
       ModelSerializer.writeModel(network, writing.toFile(), true);
       Channels.force(writing, StandardOpenOption.WRITE);
       Files.move(writing, target, StandardCopyOption.ATOMIC_MOVE);
       Channels.force(target.getParent(), StandardOpenOption.READ);
-      for (int i = 0; i < tables.size(); i++) {
-        tables.get(i).file().commit(prepared.get(i));
+      for (FileTable table : tables) {
+        table.commit();
       }
     } finally {
-      tables.forEach(FileTable::nameAgain);
+      tables.forEach(FileTable::endSaving);
     }
   }
 
