@@ -137,6 +137,16 @@ final class FileTable implements PoolTable {
     PoolFingerprint.at(prepared).write(fingerprint);
   }
 
+  String path() {
+    return pool.getFile();
+  }
+
+  /** Copies the file as it is now; the parameter names the copy until {@link #endSaving}. */
+  void copyTo(String path) throws IOException {
+    PoolStamp copy = file().copyTo(title, Path.of(path).toAbsolutePath());
+    PoolFingerprint.at(copy).write(fingerprint);
+  }
+
   /** Second half, when the model was saved. */
   void commit() throws IOException {
     file.commit(prepared);
@@ -186,8 +196,11 @@ final class FileTable implements PoolTable {
     bags = null;
     try {
       file().beforeChange(touched.rows().toLongVector());
-      change(step, kind, iteration, epoch);
-      file.fingerprint().write(fingerprint);
+      try {
+        change(step, kind, iteration, epoch);
+      } finally {
+        file.fingerprint().write(fingerprint);
+      }
       if (residence.exceeded()) {
         file.memory().release();
       }

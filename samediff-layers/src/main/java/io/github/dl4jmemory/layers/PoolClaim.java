@@ -69,7 +69,7 @@ final class PoolClaim implements AutoCloseable {
         "a pool file that no other network uses",
         file + ", open " + where,
         "PoolFiles.save(network, zip) and PoolFiles.close(network) there; for a second network,"
-            + " PoolFiles.copy(zip, folder) and restore the copy");
+            + " PoolFiles.saveCopy(network, zip) and restore the copy");
   }
 
   FileChannel journal() {

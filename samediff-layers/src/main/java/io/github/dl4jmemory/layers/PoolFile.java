@@ -6,9 +6,11 @@ import java.lang.ref.Cleaner;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
+import java.nio.file.OpenOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.util.Set;
 
 /**
  * An open pool file: the one network that uses it, its memory, its journal.
@@ -25,6 +27,13 @@ final class PoolFile implements AutoCloseable {
 
   private static final Cleaner CLEANER = Cleaner.create();
 
+  private static final Set<OpenOption> NEW =
+      Set.of(
+          StandardOpenOption.CREATE,
+          StandardOpenOption.TRUNCATE_EXISTING,
+          StandardOpenOption.READ,
+          StandardOpenOption.WRITE);
+
   private final PoolLayout layout;
   private final Resources resources;
   private final Cleaner.Cleanable cleanable;
@@ -33,9 +42,9 @@ final class PoolFile implements AutoCloseable {
   private final SlotSet journaled;
   private PoolHeader header;
 
-  /** Fills the values and scales of a new file. */
+  /** Writes all sections of a new file. */
   interface Filling {
-    void fill(PoolMemory memory);
+    void fill(FileChannel channel) throws IOException;
   }
 
   /** What the cleaner needs; the memory has a cleaner of its own. */
@@ -80,30 +89,48 @@ final class PoolFile implements AutoCloseable {
     FileChannel channel = null;
     try {
       requireAbsent(layer, path);
-      Path making = path.resolveSibling(path.getFileName() + ".new");
-      channel =
-          FileChannel.open(
-              making,
-              StandardOpenOption.CREATE,
-              StandardOpenOption.TRUNCATE_EXISTING,
-              StandardOpenOption.READ,
-              StandardOpenOption.WRITE);
-      PoolHeader header = new PoolHeader(layout, PoolStamp.first(), false);
       requireRoom(layer, path, layout);
-      Channels.writeFully(channel, ByteBuffer.allocate(1), layout.fileBytes() - 1);
-      PoolMemory memory = PoolMemory.map(making, layout);
-      filling.fill(memory);
+      Path making = making(path);
+      channel = FileChannel.open(making, NEW);
+      PoolHeader header = new PoolHeader(layout, PoolStamp.first(), false);
+      filling.fill(channel);
       header.write(channel);
-      channel.force(true);
       UndoJournal journal = new UndoJournal(claim.journal(), layout);
       journal.begin(header.stamp());
       Files.move(making, path, StandardCopyOption.ATOMIC_MOVE);
+      PoolMemory memory = PoolMemory.map(path, layout);
       Resources resources = new Resources(claim, channel);
       return new PoolFile(header, resources, journal, new SlotSet(layout.slots()), memory);
     } catch (IOException | RuntimeException | Error e) {
+      Files.deleteIfExists(making(path));
       release(claim, channel, e);
       throw e;
     }
+  }
+
+  private static Path making(Path path) {
+    return path.resolveSibling(path.getFileName() + ".new");
+  }
+
+  /** A copy of the rows as they are, as a file of its own at checkpoint 0; returns its stamp. */
+  PoolStamp copyTo(String layer, Path target) throws IOException {
+    requireAbsent(layer, target);
+    requireRoom(layer, target, layout);
+    Path making = making(target);
+    PoolStamp stamp = PoolStamp.first();
+    try (FileChannel copy = FileChannel.open(making, NEW)) {
+      for (long at = 0; at < layout.fileBytes(); ) {
+        at += resources.channel().transferTo(at, layout.fileBytes() - at, copy);
+      }
+      new PoolHeader(layout, stamp, false).write(copy);
+      copy.force(true);
+    } catch (IOException e) {
+      Files.deleteIfExists(making);
+      throw e;
+    }
+    Files.deleteIfExists(PoolClaim.journalOf(target));
+    Files.move(making, target, StandardCopyOption.ATOMIC_MOVE);
+    return stamp;
   }
 
   private static void requireAbsent(String layer, Path path) {

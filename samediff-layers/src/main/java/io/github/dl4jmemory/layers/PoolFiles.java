@@ -37,24 +37,80 @@ public final class PoolFiles {
    * @throws IOException if something cannot be written; the checkpoint before is still good then
    */
   public static void save(ComputationGraph network, Path zip) throws IOException {
-    Require.that(network != null, TITLE, "network", "a network", network, "pass a network");
+    requireNetwork(network);
     List<FileTable> tables = tables(network);
-    Path target = zip.toAbsolutePath();
-    Path writing = target.resolveSibling(target.getFileName() + ".new");
+    Path writing = beside(zip);
     try {
       for (FileTable table : tables) {
         table.prepare();
       }
       ModelSerializer.writeModel(network, writing.toFile(), true);
-      Channels.force(writing, StandardOpenOption.WRITE);
-      Files.move(writing, target, StandardCopyOption.ATOMIC_MOVE);
-      Channels.force(target.getParent(), StandardOpenOption.READ);
-      for (FileTable table : tables) {
-        table.commit();
-      }
+      publish(writing, zip);
+      commit(tables);
     } finally {
       tables.forEach(FileTable::endSaving);
     }
+  }
+
+  private static void commit(List<FileTable> tables) throws IOException {
+    try {
+      for (FileTable table : tables) {
+        table.commit();
+      }
+    } catch (IOException | RuntimeException e) {
+      tables.forEach(FileTable::close); // the zip is the truth now; restoring it ends the commit
+      throw e;
+    }
+  }
+
+  /**
+   * Saves a copy of the network as it is now: the zip, and beside it copies of the pool files under
+   * their own names, as files of their own, with which the copy can be restored and trained while
+   * this network goes on. The network's own files and its last checkpoint stay as they are.
+   *
+   * @param network network to copy
+   * @param zip file to write, in another folder than the pool files; replaced if it exists
+   * @throws IOException if something cannot be written
+   * @throws IllegalArgumentException if a file of a pool's name is beside the zip already
+   */
+  public static void saveCopy(ComputationGraph network, Path zip) throws IOException {
+    requireNetwork(network);
+    List<FileTable> tables = tables(network);
+    Path writing = beside(zip);
+    try {
+      for (FileTable table : tables) {
+        table.copyTo(placeBeside(zip, table.path()));
+      }
+      Path here = Files.createTempFile(writing.getParent(), "model", ".zip");
+      try {
+        ModelSerializer.writeModel(network, here.toFile(), true);
+        ModelZip.relocate(here, writing, file -> placeBeside(zip, file));
+      } finally {
+        Files.delete(here);
+      }
+      publish(writing, zip);
+    } finally {
+      tables.forEach(FileTable::endSaving);
+    }
+  }
+
+  private static String placeBeside(Path zip, String file) {
+    return zip.resolveSibling(Path.of(file).getFileName()).toString();
+  }
+
+  private static Path beside(Path zip) {
+    Path target = zip.toAbsolutePath();
+    return target.resolveSibling(target.getFileName() + ".new");
+  }
+
+  private static void publish(Path writing, Path zip) throws IOException {
+    Channels.force(writing, StandardOpenOption.WRITE);
+    Files.move(writing, zip.toAbsolutePath(), StandardCopyOption.ATOMIC_MOVE);
+    Channels.force(zip.toAbsolutePath().getParent(), StandardOpenOption.READ);
+  }
+
+  private static void requireNetwork(ComputationGraph network) {
+    Require.that(network != null, TITLE, "network", "a network", network, "pass a network");
   }
 
   /**
@@ -73,12 +129,33 @@ public final class PoolFiles {
   }
 
   /**
+   * {@link #restore(Path)} where the pool files are in another folder than they were, under their
+   * names.
+   *
+   * @param zip file that {@link #save} wrote
+   * @param folder folder of the pool files
+   * @return the network, which names the files where they are now, and alone uses them
+   * @throws IOException if a file cannot be read
+   * @throws IllegalArgumentException as {@link #restore(Path)}
+   */
+  public static ComputationGraph restore(Path zip, Path folder) throws IOException {
+    Path moved = Files.createTempFile("model", ".zip");
+    try {
+      ModelZip.relocate(zip, moved, file -> folder.resolve(Path.of(file).getFileName()).toString());
+      return restore(moved);
+    } finally {
+      Files.delete(moved);
+    }
+  }
+
+  /**
    * Ends the use of a network's pool files: another network can open them, and this one refuses to
    * go on. What was not saved is undone when the last checkpoint is restored.
    *
    * @param network network to close; may be closed already
    */
   public static void close(ComputationGraph network) {
+    requireNetwork(network);
     tables(network).forEach(FileTable::close);
   }
 
