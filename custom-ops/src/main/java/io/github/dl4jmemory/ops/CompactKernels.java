@@ -41,7 +41,7 @@ interface CompactKernels {
   /** source [rows, valueSize]; rows distinct, and inside the table. */
   void writeRows(CompactTable table, INDArray rows, INDArray source, long seed);
 
-  void initialiseNormal(CompactTable table, double deviation, long seed);
+  long initialiseNormal(CompactTable table, double deviation, long seed);
 
   /** Bytes of a shared mapping of a file that are no longer resident because of this call. */
   long releasePages(INDArray array);

@@ -84,7 +84,8 @@ final class CompactRows {
           Double.toString(deviation),
           "1 / sqrt(valueSize) is usual");
     }
-    kernels().initialiseNormal(table, deviation, seed);
+    long status = kernels().initialiseNormal(table, deviation, seed);
+    require.ok(status, "table", table.values(), table.slots());
   }
 
   static long release(INDArray array) {

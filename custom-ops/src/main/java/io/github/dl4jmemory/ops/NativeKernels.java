@@ -291,7 +291,7 @@ final class NativeKernels implements Kernels {
 
   @Override
   public CompactKernels compact() {
-    return new PortableCompactKernels();
+    return new NativeCompactKernels();
   }
 
   private static boolean isDouble(INDArray array) {

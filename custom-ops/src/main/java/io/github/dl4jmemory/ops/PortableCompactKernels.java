@@ -84,7 +84,7 @@ final class PortableCompactKernels implements CompactKernels {
   }
 
   @Override
-  public void initialiseNormal(CompactTable table, double deviation, long seed) {
+  public long initialiseNormal(CompactTable table, double deviation, long seed) {
     TableRows<float[]> rows = TableRows.of(table, ~seed);
     final class Scratch {
       final NormalRow normal = new NormalRow(seed, deviation);
@@ -97,6 +97,7 @@ final class PortableCompactKernels implements CompactKernels {
           mine.normal.fill(row, mine.row, rows.valueSize());
           rows.write(row, mine.row);
         });
+    return Kernels.OK;
   }
 
   @Override
