@@ -316,7 +316,7 @@ class FilePoolErrorsTest {
     INDArray all = open.params().dup();
     open.setParams(all.mul(0));
     assertThrows(IllegalArgumentException.class, () -> FilePools.train(open, 3, 4));
-    open.setParams(all.mul(Double.NaN));
+    open.setParams(all.putScalar(0, Double.NaN));
     says(
         () -> FilePools.train(open, 3, 4),
         "F: expected the fingerprint of a pool file, which nothing but the pool changes, got NaN."
