@@ -17,7 +17,11 @@ final class Residence {
   private static final String FILE_PAGES = "RssFile:";
 
   boolean exceeded() throws IOException {
-    return Files.isReadable(STATUS) && kilobytes(Files.readString(STATUS)) > MOST_KILOBYTES;
+    return Files.isReadable(STATUS) && exceeds(kilobytes(Files.readString(STATUS)));
+  }
+
+  static boolean exceeds(long kilobytes) {
+    return kilobytes > MOST_KILOBYTES;
   }
 
   static long kilobytes(String status) {

@@ -2,6 +2,7 @@ package io.github.dl4jmemory.layers;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.dl4jmemory.testkit.Seeded;
@@ -48,6 +49,41 @@ class FilePoolKillTest {
     kill(50, random, "FLOAT32", "Sgd", "256", "256");
   }
 
+  /** While a process trains, another one cannot open the file. */
+  @Test
+  void inUseByAnotherProcess(Random random) throws Exception {
+    Process child =
+        new ProcessBuilder(command(random.nextLong(), "INT8", "Sgd", "13", "7"))
+            .redirectError(folder.resolve("error.log").toFile())
+            .start();
+    try (BufferedReader lines = lines(child)) {
+      await(lines, "checkpoint 2 ");
+      IllegalArgumentException e =
+          assertThrows(
+              IllegalArgumentException.class, () -> PoolFiles.restore(PoolTrainer.zip(folder)));
+      assertTrue(e.getMessage().contains("facts.pool, open in another process. Fix"), e::toString);
+      assertTrue(lines.readLine().startsWith("checkpoint 3 "), "it goes on");
+      child.toHandle().destroyForcibly();
+      child.waitFor();
+      PoolFiles.close(PoolFiles.restore(PoolTrainer.zip(folder)));
+    } finally {
+      child.destroyForcibly();
+    }
+  }
+
+  private BufferedReader lines(Process child) {
+    return new BufferedReader(
+        new InputStreamReader(child.getInputStream(), StandardCharsets.UTF_8));
+  }
+
+  private void await(BufferedReader lines, String start) throws IOException {
+    String line = lines.readLine();
+    while (line != null && !line.startsWith(start)) {
+      line = lines.readLine();
+    }
+    assertTrue(line != null, this::errors);
+  }
+
   private void kill(int times, Random random, String... pool) throws Exception {
     int last = 0;
     int checkpoints = 0;
@@ -90,18 +126,13 @@ class FilePoolKillTest {
         new ProcessBuilder(command(random.nextLong(), pool))
             .redirectError(folder.resolve("error.log").toFile())
             .start();
-    try (BufferedReader lines =
-        new BufferedReader(new InputStreamReader(child.getInputStream(), StandardCharsets.UTF_8))) {
-      String line = lines.readLine();
-      while (line != null && !line.equals("begun")) {
-        line = lines.readLine();
-      }
-      assertEquals("begun", line, () -> errors());
+    try (BufferedReader lines = lines(child)) {
+      await(lines, "begun");
       assertFalse(
           child.waitFor(random.nextInt(LONGEST_LIFE), TimeUnit.MILLISECONDS), () -> errors());
       child.toHandle().destroyForcibly(); // unlike the process itself, this keeps what it said
       child.waitFor();
-      for (line = lines.readLine(); line != null; line = lines.readLine()) {
+      for (String line = lines.readLine(); line != null; line = lines.readLine()) {
         String[] words = line.split(" ");
         if (words.length == 3 && words[0].equals("checkpoint")) {
           said.put(Integer.valueOf(words[1]), Long.valueOf(words[2]));

@@ -1,10 +1,12 @@
 package io.github.dl4jmemory.layers;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.github.dl4jmemory.testkit.AssertClose;
 import io.github.dl4jmemory.testkit.Elements;
 import java.io.IOException;
+import java.lang.ref.ReferenceQueue;
 import java.nio.file.Path;
 import java.util.stream.Stream;
 import org.deeplearning4j.nn.graph.ComputationGraph;
@@ -77,5 +79,52 @@ class FilePoolTest {
     INDArray x = PoolGraphs.batch(DataType.FLOAT, 9).getFeatures();
     restored.outputSingle(x);
     PoolFiles.close(restored);
+  }
+
+  /** The zip cannot be written: the checkpoint before stays, and training goes on. */
+  @Test
+  void savingThatFails() throws IOException {
+    ComputationGraph graph = FilePools.graph(FilePools.pool(folder.resolve("p"), new Sgd(0.7)));
+    FilePools.train(graph, 0, 2);
+    PoolFiles.save(graph, folder.resolve("model.zip"));
+    INDArray saved = FilePools.values(graph);
+    FilePools.train(graph, 2, 3);
+    Path nowhere = folder.resolve("nowhere").resolve("model.zip");
+    assertThrows(IOException.class, () -> PoolFiles.save(graph, nowhere));
+    FilePools.train(graph, 3, 4);
+    INDArray rows = FilePools.values(graph);
+    PoolFiles.close(graph);
+    ComputationGraph restored = PoolFiles.restore(folder.resolve("model.zip"));
+    AssertClose.same("rows", Elements.doubles(saved), FilePools.values(restored));
+    FilePools.train(restored, 2, 4);
+    AssertClose.same("rows again", Elements.doubles(rows), FilePools.values(restored));
+    PoolFiles.close(restored);
+  }
+
+  /** A network that nobody holds any more lets go of its file. */
+  @Test
+  void collectedWithoutClose() throws Exception {
+    Path zip = folder.resolve("model.zip");
+    saveAndForget(zip);
+    ReferenceQueue<Object> pause = new ReferenceQueue<>();
+    ComputationGraph restored = null;
+    for (int i = 0; restored == null; i++) {
+      System.gc();
+      pause.remove(50);
+      try {
+        restored = PoolFiles.restore(zip);
+      } catch (IllegalArgumentException e) {
+        if (i == 200) {
+          throw e;
+        }
+      }
+    }
+    PoolFiles.close(restored);
+  }
+
+  private void saveAndForget(Path zip) throws IOException {
+    ComputationGraph graph = FilePools.graph(FilePools.pool(folder.resolve("p"), new Sgd(0.7)));
+    FilePools.train(graph, 0, 2);
+    PoolFiles.save(graph, zip);
   }
 }

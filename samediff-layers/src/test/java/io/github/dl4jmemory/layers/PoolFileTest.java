@@ -2,7 +2,9 @@ package io.github.dl4jmemory.layers;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.dl4jmemory.testkit.Elements;
 import java.io.IOException;
@@ -10,8 +12,11 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.Arrays;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** The states in which a process that dies leaves a pool file, made by hand. */
 class PoolFileTest {
@@ -35,7 +40,7 @@ class PoolFileTest {
   /** All bytes but the header. */
   private byte[] rows() throws IOException {
     byte[] all = Files.readAllBytes(path());
-    return java.util.Arrays.copyOfRange(all, PoolLayout.PAGE, all.length);
+    return Arrays.copyOfRange(all, PoolLayout.PAGE, all.length);
   }
 
   private static void change(PoolFile file, double value, long... rows) throws IOException {
@@ -56,7 +61,7 @@ class PoolFileTest {
     change(file, 3, 0, 7, 36);
     change(file, 4, 7, 8);
     file.close();
-    assertEquals(false, java.util.Arrays.equals(before, rows()));
+    assertEquals(false, Arrays.equals(before, rows()));
     open(zero).close();
     assertArrayEquals(before, rows());
     open(zero).close();
@@ -78,7 +83,7 @@ class PoolFileTest {
     byte[] pool = Files.readAllBytes(path());
     for (long cut = whole; cut <= end; cut++) {
       Files.write(path(), pool);
-      Files.write(PoolClaim.journalOf(path()), java.util.Arrays.copyOf(journal, (int) cut));
+      Files.write(PoolClaim.journalOf(path()), Arrays.copyOf(journal, (int) cut));
       open(zero).close();
       assertArrayEquals(before, rows(), "cut at " + cut);
     }
@@ -180,6 +185,44 @@ class PoolFileTest {
     try (FileChannel channel = FileChannel.open(path(), StandardOpenOption.READ)) {
       assertEquals(LAYOUT, PoolHeader.read("pool", channel).layout());
     }
+  }
+
+  /** What is released is still there; on Linux the process has become smaller. */
+  @Test
+  @Tag("native")
+  void releasedPagesKeepTheirRows() throws IOException {
+    PoolLayout layout = new PoolLayout(30_011, 701, ValueStorage.FLOAT32, false);
+    PoolFile file = PoolFile.create("pool", path(), layout, new NewPool(layout));
+    INDArray values = file.memory().values().values();
+    double sum = values.sumNumber().doubleValue();
+    long full = Residence.kilobytes(Files.readString(Path.of("/proc/self/status")));
+    file.memory().release();
+    long less = Residence.kilobytes(Files.readString(Path.of("/proc/self/status")));
+    assertTrue(less < full - 70_000, "resident kB of files: " + full + ", then " + less);
+    assertEquals(sum, values.sumNumber().doubleValue());
+    file.close();
+  }
+
+  @Test
+  void residence() throws IOException {
+    assertEquals(123456, Residence.kilobytes("VmRSS:\t 999 kB\nRssFile:\t  123456 kB\nX: 1 kB"));
+    assertEquals(0, Residence.kilobytes("nothing of the kind"));
+    assertTrue(Residence.exceeds(Residence.MOST_KILOBYTES + 1));
+    assertFalse(Residence.exceeds(Residence.MOST_KILOBYTES));
+  }
+
+  @Test
+  void slotSet() {
+    SlotSet set = new SlotSet(100_003);
+    for (long slot : new long[] {0, 63, 64, 32_767, 32_768, 100_002}) {
+      assertTrue(set.add(slot), "slot " + slot);
+      assertFalse(set.add(slot), "slot " + slot + " again");
+    }
+    set.remove(64);
+    assertTrue(set.add(64));
+    assertFalse(set.add(63));
+    set.clear();
+    assertTrue(set.add(100_002));
   }
 
   @Test
