@@ -61,8 +61,9 @@ template <>
 DM_INLINE void TableOfRows<int8_t>::write(int64_t row, const float *__restrict from, uint64_t seed) const {
   const FloatBits *__restrict bits = reinterpret_cast<const FloatBits *>(from);
   int8_t *__restrict to = at(row);
+  const int64_t length = valueSize;  // a store through int8_t could be one to the member
   int32_t top = 0;
-  for (int64_t c = 0; c < valueSize; c++) top = most(top, int32_t(bits[c] & kMagnitude));
+  for (int64_t c = 0; c < length; c++) top = most(top, int32_t(bits[c] & kMagnitude));
   float largest;
   __builtin_memcpy(&largest, &top, sizeof largest);
   const float scale = top < int32_t(kInfinity) ? largest / 127.0f : __builtin_nanf("");
@@ -72,7 +73,7 @@ DM_INLINE void TableOfRows<int8_t>::write(int64_t row, const float *__restrict f
     return;
   }
   const RowBits random(seed, row);
-  for (int64_t c = 0; c < valueSize; c++) {
+  for (int64_t c = 0; c < length; c++) {
     const float x = from[c] / scale;
     int32_t whole = int32_t(x);
     whole -= float(whole) > x;

@@ -26,12 +26,15 @@ DM_INLINE float sine_of(float x, float z) {
 }
 DM_INLINE float cosine_of(float z) { return 1 + z * (-1.0f / 2 + z * (1.0f / 24 + z * (-1.0f / 720 + z * (1.0f / 40320)))); }
 
-DM_INLINE float negated_if(float x, uint32_t sign) {  // sign: 0 or 1 << 31
-  uint32_t bits;
-  __builtin_memcpy(&bits, &x, sizeof bits);
-  bits ^= sign;
-  __builtin_memcpy(&x, &bits, sizeof x);
-  return x;
+// One of two numbers, and its sign changed, without a branch: pick 0 or ~0, sign 0 or 1 << 31.
+DM_INLINE float picked(float x, float y, uint32_t pick, uint32_t sign) {
+  uint32_t first, second;
+  __builtin_memcpy(&first, &x, sizeof first);
+  __builtin_memcpy(&second, &y, sizeof second);
+  const uint32_t bits = ((first & ~pick) | (second & pick)) ^ sign;
+  float result;
+  __builtin_memcpy(&result, &bits, sizeof result);
+  return result;
 }
 
 // into: whole blocks of 16 from a multiple of 16; the caller has room for them.
@@ -43,10 +46,9 @@ DM_INLINE void normal_row(uint64_t seed, int64_t row, float deviation, int64_t v
       const float radius = root(-2.0f * log_of((float(int32_t(a >> 1)) + 0.5f) * 0x1p-31f));
       const float x = float(int32_t(b << 2)) * float(3.14159265358979323846 / 4 * 0x1p-31), z = x * x;
       const float sine = sine_of(x, z), cosine = cosine_of(z);
-      const uint32_t quadrant = b >> 30;
-      const bool swap = (quadrant & 1) != 0;
-      into[block + j] = deviation * (radius * negated_if(swap ? sine : cosine, (quadrant + 1) >> 1 << 31));
-      into[block + j + kNormalHalf] = deviation * (radius * negated_if(swap ? cosine : sine, quadrant >> 1 << 31));
+      const uint32_t quadrant = b >> 30, swap = 0 - (quadrant & 1);
+      into[block + j] = deviation * (radius * picked(cosine, sine, swap, (quadrant + 1) >> 1 << 31));
+      into[block + j + kNormalHalf] = deviation * (radius * picked(sine, cosine, swap, quadrant >> 1 << 31));
     }
   }
 }
