@@ -65,7 +65,9 @@ public final class MappedFile implements AutoCloseable {
   }
 
   /**
-   * Maps a whole file, for reading and writing.
+   * Maps a whole file, for reading and writing, at random places: with the native kernels a page
+   * that is not in memory is read alone. Without that advice the system reads 128 KB around it,
+   * which is many times what is wanted of a file larger than memory.
    *
    * @param file a file of at least one byte
    * @return the file as memory
@@ -85,6 +87,9 @@ public final class MappedFile implements AutoCloseable {
           "[MappedFile] "
               + file
               + " cannot be mapped for reading and writing. Fix: check its permissions");
+    }
+    if (KernelChoice.chosen() == KernelChoice.NATIVE) {
+      NativeFunctions.adviseRandom(handle.get(0), length);
     }
     return new MappedFile(file, length, handle);
   }

@@ -2,11 +2,13 @@ package io.github.dl4jmemory.ops;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.nd4j.linalg.api.buffer.DataType;
@@ -60,6 +62,21 @@ class MappedFileTest {
         assertEquals(3, file.array(type, 128, 77).getDouble(76), type.toString());
         assertEquals(type, array.dataType());
       }
+    }
+  }
+
+  /** "rr" in Linux: no neighbours are read with a page that is missing. */
+  @Test
+  @Tag("native")
+  void advisedForRandomReads() throws IOException {
+    Path path = file(1 << 20);
+    try (MappedFile file = MappedFile.open(path)) {
+      assertEquals(1 << 20, file.length());
+      String maps = Files.readString(Path.of("/proc/self/smaps"));
+      String own = maps.substring(maps.indexOf(path.toRealPath().toString()));
+      String flags =
+          own.substring(own.indexOf("VmFlags:"), own.indexOf('\n', own.indexOf("VmFlags:")));
+      assertTrue(flags.contains(" rr"), flags);
     }
   }
 

@@ -118,7 +118,7 @@ final class FileTable implements PoolTable {
       }
       file.fingerprint().write(fingerprint);
     } catch (IOException e) {
-      throw new UncheckedIOException("[" + title + "] " + path + ": " + e.getMessage(), e);
+      throw failure(e);
     }
   }
 
@@ -165,14 +165,14 @@ final class FileTable implements PoolTable {
   @Override
   public void read(INDArray slots, INDArray weights, INDArray out) {
     MemoryOps.weightedBag(file().memory().values(), slots, weights, out);
-    Reference.reachabilityFence(this);
+    bound(slots.length());
   }
 
   @Override
   public void weightGradient(INDArray slots, INDArray outGradients, INDArray weightGradientsOut) {
     MemoryOps.weightedBagWeightGradient(
         file().memory().values(), slots, outGradients, weightGradientsOut);
-    Reference.reachabilityFence(this);
+    bound(slots.length());
   }
 
   @Override
@@ -201,14 +201,26 @@ final class FileTable implements PoolTable {
       } finally {
         file.fingerprint().write(fingerprint);
       }
-      if (residence.exceeded()) {
+    } catch (IOException e) {
+      throw failure(e);
+    }
+    bound(touched.count());
+  }
+
+  /** Keeps the resident memory small. */
+  private void bound(long accesses) {
+    try {
+      if (residence.exceeded(accesses)) {
         file.memory().release();
       }
     } catch (IOException e) {
-      throw new UncheckedIOException(
-          "[" + title + "] " + pool.getFile() + ": " + e.getMessage(), e);
+      throw failure(e);
     }
-    Reference.reachabilityFence(this);
+    Reference.reachabilityFence(this); // until here the memory is in use
+  }
+
+  private UncheckedIOException failure(IOException e) {
+    return new UncheckedIOException("[" + title + "] " + pool.getFile() + ": " + e.getMessage(), e);
   }
 
   /** The number of the step is the seed of its rounding. */

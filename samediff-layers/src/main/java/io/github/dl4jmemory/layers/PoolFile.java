@@ -102,8 +102,8 @@ final class PoolFile implements AutoCloseable {
       Resources resources = new Resources(claim, channel);
       return new PoolFile(header, resources, journal, new SlotSet(layout.slots()), memory);
     } catch (IOException | RuntimeException | Error e) {
-      Files.deleteIfExists(making(path));
       release(claim, channel, e);
+      making(path).toFile().delete();
       throw e;
     }
   }
