@@ -41,6 +41,10 @@ import org.nd4j.linalg.learning.config.IUpdater;
  * readers of a pool count as the one with the most accesses a token. The number of slots is not in
  * it.
  *
+ * <p>With a {@link Builder#file file}, V (and Adam's moments of it) are in a memory-mapped file, of
+ * any size, and the parameter F [1, 20] in its place is the fingerprint of that file, which DL4J
+ * saves and restores; save by {@link PoolFiles#save}. Then FLOAT networks only.
+ *
  * <p>FLOAT or DOUBLE networks; {@code activate} throws an IllegalArgumentException while the pool
  * has no reader.
  *

@@ -46,14 +46,15 @@ public final class PoolFiles {
       }
       ModelSerializer.writeModel(network, writing.toFile(), true);
       publish(writing, zip);
-      commit(tables);
+      commit(tables, zip);
     } finally {
       tables.forEach(FileTable::endSaving);
     }
   }
 
-  private static void commit(List<FileTable> tables) throws IOException {
+  private static void commit(List<FileTable> tables, Path zip) throws IOException {
     try {
+      forceFolder(zip);
       for (FileTable table : tables) {
         table.commit();
       }
@@ -89,6 +90,7 @@ public final class PoolFiles {
         Files.delete(here);
       }
       publish(writing, zip);
+      forceFolder(zip);
     } finally {
       tables.forEach(FileTable::endSaving);
     }
@@ -106,6 +108,9 @@ public final class PoolFiles {
   private static void publish(Path writing, Path zip) throws IOException {
     Channels.force(writing, StandardOpenOption.WRITE);
     Files.move(writing, zip.toAbsolutePath(), StandardCopyOption.ATOMIC_MOVE);
+  }
+
+  private static void forceFolder(Path zip) throws IOException {
     Channels.force(zip.toAbsolutePath().getParent(), StandardOpenOption.READ);
   }
 
