@@ -47,7 +47,12 @@ int64_t dm_release_pages(void *address, int64_t bytes) {
   if (bytes <= 0 || begin >= end) return 0;
   return madvise(reinterpret_cast<void *>(begin), end - begin, MADV_DONTNEED) == 0 ? int64_t(end - begin) : 0;
 }
+
+int64_t dm_advise_random(void *address, int64_t bytes) {
+  return bytes > 0 && madvise(address, size_t(bytes), MADV_RANDOM) == 0 ? bytes : 0;
+}
 #else
+int64_t dm_advise_random(void *, int64_t) { return 0; }
 int64_t dm_advise_huge_pages(void *, int64_t) { return 0; }
 int64_t dm_release_pages(void *, int64_t) { return 0; }
 #endif

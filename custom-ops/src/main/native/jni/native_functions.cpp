@@ -211,4 +211,7 @@ DM_METHOD(jlong, initialiseNormal)
 // Returns the bytes given back.
 DM_METHOD(jlong, releasePages)(JNIEnv *, jclass, jlong address, jlong bytes) { return dm_release_pages(at(address), bytes); }
 
+// Returns the bytes advised.
+DM_METHOD(jlong, adviseRandom)(JNIEnv *, jclass, jlong address, jlong bytes) { return dm_advise_random(at(address), bytes); }
+
 DM_METHOD(jstring, instructionSet)(JNIEnv *env, jclass) { return env->NewStringUTF(dm_instruction_set()); }

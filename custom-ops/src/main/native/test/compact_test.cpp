@@ -177,6 +177,9 @@ TEST(released_pages_of_a_file_leave_and_keep_their_contents) {
   for (int64_t p = 1; p < 16 && told; p++) EXPECT(!present(data + p * page, page), "page %lld", (long long)p);
   EXPECT(dm_release_pages(data + 5, page) == 0, "no whole page");
   EXPECT(dm_release_pages(data, 0) == 0, "no bytes");
+  EXPECT(dm_advise_random(data, bytes) == bytes, "random reads");
+  EXPECT(dm_advise_random(data, 0) == 0, "random reads of no bytes");
+  EXPECT(dm_advise_random(data + 5, bytes) == 0, "random reads from the middle of a page");
   for (int64_t i = 0; i < bytes; i++) EXPECT(data[i] == char(i % 113), "byte %lld", (long long)i);
   munmap(data, size_t(bytes));
   close(file);

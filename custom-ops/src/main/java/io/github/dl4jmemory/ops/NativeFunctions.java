@@ -296,5 +296,8 @@ final class NativeFunctions {
   /** Returns the bytes given back. */
   static native long releasePages(long address, long bytes);
 
+  /** Returns the bytes advised. */
+  static native long adviseRandom(long address, long bytes);
+
   static native String instructionSet();
 }

@@ -40,6 +40,7 @@ abstract class LayerRuntime<C extends AbstractSameDiffLayer> extends AbstractLay
   private Map<String, INDArray> paramTable;
   private Map<String, INDArray> gradientTable;
   private final transient Map<String, RowTable> tables = new LinkedHashMap<>();
+  private final transient Map<String, IUpdater> ownUpdaters = new HashMap<>();
   private transient TrainingConfig tableConfig;
   private int miniBatchSize; // as MultiLayerNetwork says; a ComputationGraph says nothing: 0
   private int inputExamples = 1;
@@ -74,6 +75,19 @@ abstract class LayerRuntime<C extends AbstractSameDiffLayer> extends AbstractLay
     return table;
   }
 
+  /**
+   * Declares that the update of parameter {@code key} is this updater's own matter, which is bound
+   * to the runtime. To be called in the constructor.
+   */
+  final void updateBy(String key, IUpdater updater) {
+    ownUpdaters.put(key, updater);
+  }
+
+  /** Called whenever parameters were given or assigned through this layer. */
+  void parametersAssigned() {
+    // most layers use their views as they are
+  }
+
   /** The table trained by rows, where the layer has exactly one; else null. */
   final RowTable rowTable() {
     return tables.size() == 1 ? tables.values().iterator().next() : null;
@@ -84,7 +98,7 @@ abstract class LayerRuntime<C extends AbstractSameDiffLayer> extends AbstractLay
     return Collections.unmodifiableMap(tables);
   }
 
-  private double minibatchGradientScale() {
+  final double minibatchGradientScale() {
     return conf.isMiniBatch() ? 1.0 / getInputMiniBatchSize() : 1.0;
   }
 
@@ -95,11 +109,11 @@ abstract class LayerRuntime<C extends AbstractSameDiffLayer> extends AbstractLay
 
   @Override
   public final TrainingConfig getConfig() {
-    if (!rowSparse()) {
+    if (!rowSparse() && ownUpdaters.isEmpty()) {
       return super.getConfig();
     }
     if (tableConfig == null) {
-      Map<String, IUpdater> updaters = new HashMap<>();
+      Map<String, IUpdater> updaters = new HashMap<>(ownUpdaters);
       tables.forEach((key, table) -> updaters.put(key, table.updater()));
       tableConfig = new RowTableConfig(layerConf(), updaters);
     }
@@ -175,6 +189,7 @@ abstract class LayerRuntime<C extends AbstractSameDiffLayer> extends AbstractLay
         Require.describe(value),
         "reshape the array");
     current.assign(value);
+    parametersAssigned();
   }
 
   /** Assigns all parameters, in the layer's own 'c' order, whatever the shape of the argument. */
@@ -191,6 +206,7 @@ abstract class LayerRuntime<C extends AbstractSameDiffLayer> extends AbstractLay
         Require.describe(values),
         "pass params() of a layer with the same configuration");
     params.reshape(numParams()).assign(values.reshape(numParams()));
+    parametersAssigned();
   }
 
   @Override
@@ -218,6 +234,7 @@ abstract class LayerRuntime<C extends AbstractSameDiffLayer> extends AbstractLay
     }
     paramTable = values;
     tables.forEach((key, table) -> table.bindValues(values.get(key)));
+    parametersAssigned();
   }
 
   @Override

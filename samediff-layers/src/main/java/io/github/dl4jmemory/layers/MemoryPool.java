@@ -50,6 +50,10 @@ import org.nd4j.linalg.learning.config.IUpdater;
  * readers of a pool count as the one with the most accesses a token. The number of slots is not in
  * it.
  *
+ * <p>With a {@link Builder#file file}, V (and Adam's moments of it) are in a memory-mapped file, of
+ * any size, and the parameter F [1, 20] in its place is the fingerprint of that file, which DL4J
+ * saves and restores; save by {@link PoolFiles#save}. Then FLOAT networks only.
+ *
  * <p>FLOAT or DOUBLE networks; {@code activate} throws an IllegalArgumentException while the pool
  * has no reader.
  *
@@ -62,10 +66,15 @@ public final class MemoryPool extends DefinedLayer {
 
   static final String VALUES = "V";
 
+  /** Of a pool with a file, in place of V. */
+  static final String FINGERPRINT = "F";
+
   private long subKeys;
   private long valueSize;
   private IUpdater valuesUpdater;
   private int shards = 1;
+  private String file;
+  private ValueStorage storage = ValueStorage.FLOAT32;
 
   /** For Jackson. */
   private MemoryPool() {}
@@ -76,6 +85,8 @@ public final class MemoryPool extends DefinedLayer {
     valueSize = builder.valueSize;
     valuesUpdater = builder.valuesUpdater;
     shards = builder.shards;
+    file = builder.file;
+    storage = builder.storage;
   }
 
   /**
@@ -183,8 +194,11 @@ public final class MemoryPool extends DefinedLayer {
     return new ColumnShards(valueSize, shards);
   }
 
-  /** Keys of the table's parameters: V, or V0, V1 and so on. */
+  /** Keys of the table's parameters: V, or V0, V1 and so on; none where it is in a file. */
   List<String> valueKeys() {
+    if (file != null) {
+      return List.of();
+    }
     return shards == 1
         ? List.of(VALUES)
         : IntStream.range(0, shards).mapToObj(shard -> VALUES + shard).toList();
@@ -196,23 +210,55 @@ public final class MemoryPool extends DefinedLayer {
    *
    * @param from layer of the pool to copy: {@code network.getLayer("pool")}
    * @param to layer of the pool that is assigned
-   * @throws IllegalArgumentException if one of them is no pool, or their sizes differ
+   * @throws IllegalArgumentException if one of them is no pool or has a file, or their sizes differ
    */
   public static void copyValues(
       org.deeplearning4j.nn.api.Layer from, org.deeplearning4j.nn.api.Layer to) {
     PoolCopy.values(from, to);
   }
 
+  /**
+   * The file of the table.
+   *
+   * @return its path; null where the table is a parameter of the network
+   */
+  public String getFile() {
+    return file;
+  }
+
+  /**
+   * How the file stores the rows.
+   *
+   * @return storage; FLOAT32 where there is no file
+   */
+  public ValueStorage getStorage() {
+    return storage;
+  }
+
+  /** The same pool with its file in another place. */
+  void setFile(String file) {
+    this.file = file;
+  }
+
+  PoolLayout layout() {
+    return new PoolLayout(getSlots(), valueSize, storage, valuesUpdater instanceof Adam);
+  }
+
   @Override
   void requireComplete() {
-    RowTable.requireSize(title(), "subKeys", getSlots(), valueSize);
+    if (file == null) {
+      RowTable.requireSize(title(), "subKeys", getSlots(), valueSize);
+    }
   }
 
   @Override
   public void defineParameters(SDLayerParams params) {
     List<String> keys = valueKeys();
-    for (int shard = 0; shard < shards; shard++) {
+    for (int shard = 0; shard < keys.size(); shard++) {
       params.addWeightParam(keys.get(shard), getSlots(), columns().count(shard));
+    }
+    if (file != null) {
+      params.addBiasParam(FINGERPRINT, 1, PoolFingerprint.LENGTH);
     }
   }
 
@@ -220,6 +266,9 @@ public final class MemoryPool extends DefinedLayer {
   public void initializeParameters(Map<String, INDArray> params) {
     for (String key : valueKeys()) {
       ProductKeyLookup.normal(params.get(key), 1 / Math.sqrt(valueSize));
+    }
+    if (file != null) {
+      params.get(FINGERPRINT).assign(0);
     }
   }
 
@@ -283,7 +332,9 @@ public final class MemoryPool extends DefinedLayer {
         && subKeys == that.subKeys
         && valueSize == that.valueSize
         && shards == that.shards
-        && valuesUpdater.equals(that.valuesUpdater);
+        && valuesUpdater.equals(that.valuesUpdater)
+        && Objects.equals(file, that.file)
+        && storage == that.storage;
   }
 
   @Override
@@ -302,6 +353,8 @@ public final class MemoryPool extends DefinedLayer {
     private long valueSize;
     private IUpdater valuesUpdater = new Adam(1e-3);
     private int shards = 1;
+    private String file;
+    private ValueStorage storage = ValueStorage.FLOAT32;
 
     private Builder() {}
 
@@ -349,11 +402,38 @@ public final class MemoryPool extends DefinedLayer {
      * for rounding; they do not depend on timing.
      *
      * @param shards from 1 to valueSize; with 2 or more, the table may have up to 2^31-1 slots,
-     *     because slots are sent to workers as 32-bit numbers
+     *     because slots are sent to workers as 32-bit numbers; 1 for a pool with a file
      * @return this builder
      */
     public Builder shards(int shards) {
       this.shards = shards;
+      return this;
+    }
+
+    /**
+     * Keeps the table, and Adam's moments of it, in a memory-mapped file beside the model instead
+     * of in the network's parameters: beyond 2^28 values, and beyond the memory of the machine.
+     * Save such a network by {@link PoolFiles#save}. Default: no file.
+     *
+     * @param file path of the file, which is created when the new network first reads the pool; a
+     *     relative one is seen from the working directory of the JVM
+     * @return this builder
+     */
+    public Builder file(String file) {
+      this.file = file;
+      return this;
+    }
+
+    /**
+     * How the file stores the rows; default FLOAT32.
+     *
+     * @param storage FLOAT32, BFLOAT16 or INT8
+     * @return this builder
+     */
+    public Builder storage(ValueStorage storage) {
+      Require.that(
+          storage != null, TITLE, "storage", "a storage", storage, "use ValueStorage.FLOAT32");
+      this.storage = storage;
       return this;
     }
 
@@ -368,11 +448,45 @@ public final class MemoryPool extends DefinedLayer {
       ProductKeyLookup.requireSubKeys(TITLE, subKeys);
       Require.positive(valueSize, TITLE, "valueSize", "call valueSize(...)");
       ColumnShards.require(TITLE, valueSize, shards);
-      if (shards > 1) {
-        BagMessage.requireSlots(TITLE, subKeys * subKeys);
+      if (file == null) {
+        if (shards > 1) {
+          BagMessage.requireSlots(TITLE, subKeys * subKeys);
+        }
+        RowTable.requireSize(TITLE, "subKeys", subKeys * subKeys, valueSize);
+        requireFileFor(storage);
+      } else {
+        requireFileSettings();
       }
-      RowTable.requireSize(TITLE, "subKeys", subKeys * subKeys, valueSize);
       return new MemoryPool(this);
+    }
+
+    private static void requireFileFor(ValueStorage storage) {
+      Require.that(
+          storage == ValueStorage.FLOAT32,
+          TITLE,
+          "storage",
+          "FLOAT32 for a pool without a file",
+          storage,
+          "name a file(...)");
+    }
+
+    private void requireFileSettings() {
+      Require.that(
+          shards == 1,
+          TITLE,
+          "shards",
+          "1 for a pool with a file",
+          shards,
+          "leave out shards(...), or file(...)");
+      Require.that(
+          !file.isEmpty(), TITLE, "file", "the path of a file", "\"\"", "use file(\"facts.pool\")");
+      Require.that(
+          valueSize <= PoolLayout.MAX_VALUE_SIZE,
+          TITLE,
+          "valueSize",
+          "1 to " + PoolLayout.MAX_VALUE_SIZE + " for a pool with a file",
+          valueSize,
+          "use smaller values");
     }
   }
 }

@@ -28,7 +28,11 @@ final class NetworkObserver {
         inside = wrapper.getUnderlying();
       }
       if (inside instanceof ProductKeyLookupRuntime<?> reader) {
-        table(reader.tableOwner(), reader.layerConf().getSubKeys()).add(reader, countSubKeys);
+        LayerRuntime<?> owner = reader.tableOwner();
+        if (countSubKeys) {
+          requireRevivable(owner);
+        }
+        table(owner, reader.layerConf().getSubKeys()).add(reader, countSubKeys);
       }
     }
     Require.that(
@@ -38,6 +42,16 @@ final class NetworkObserver {
         "one with a ProductKeyMemory, or with a MemoryPool and its readers",
         "one without",
         "add a memory, or take the listener away");
+  }
+
+  private static void requireRevivable(LayerRuntime<?> owner) {
+    Require.that(
+        !owner.rowTables().isEmpty(),
+        "MemoryTelemetry",
+        "reviveSubKeys",
+        "tables that are parameters of the network",
+        owner.title() + ", which has a file",
+        "leave out reviveSubKeys(...)");
   }
 
   private static Layer[] layers(Model network) {

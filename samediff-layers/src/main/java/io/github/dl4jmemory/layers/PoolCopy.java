@@ -63,6 +63,14 @@ final class PoolCopy {
         "the layer of a pool",
         inside == null ? "null" : inside.getClass().getSimpleName(),
         "pass network.getLayer(\"pool\")");
-    return (MemoryPoolRuntime) inside;
+    MemoryPoolRuntime pool = (MemoryPoolRuntime) inside;
+    Require.that(
+        pool.fileTable() == null,
+        "MemoryPool",
+        parameter,
+        "a pool whose table is in the network's parameters",
+        pool.title() + ", which has a file",
+        "copy the model with its file by PoolFiles.copy");
+    return pool;
   }
 }

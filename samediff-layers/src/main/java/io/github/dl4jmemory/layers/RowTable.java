@@ -71,7 +71,7 @@ final class RowTable implements PoolTable {
         parameter,
         "a table of fewer than 2^28 values, the most that DL4J saves and restores with Adam state",
         slots + " slots of " + valueSize + " values",
-        "fewer slots or smaller values; file-backed pools for larger tables are not available yet");
+        "use fewer slots or smaller values, or keep the table of a MemoryPool in a file(...)");
   }
 
   /** Refuses an updater that would need a dense pass over the table. */

@@ -9,9 +9,10 @@ import org.nd4j.linalg.learning.config.IUpdater;
 import org.nd4j.linalg.learning.regularization.Regularization;
 
 /**
- * What DL4J's updater is told about a layer with row tables: each table has an updater of its own,
- * bound to the rows of this very runtime, and no regularisation; the layer normalises its gradients
- * itself (see GradientScaling), because DL4J would walk through the whole table.
+ * What DL4J's updater is told about a layer with row tables, or with a table in a file: each of
+ * these parameters has an updater of its own, bound to this very runtime, and no regularisation;
+ * the layer normalises its gradients itself (see GradientScaling), because DL4J would walk through
+ * the whole table.
  */
 final class RowTableConfig implements TrainingConfig {
 
@@ -35,7 +36,7 @@ final class RowTableConfig implements TrainingConfig {
   }
 
   @Override
-  public boolean isPretrainParam(String key) {
+  public boolean isPretrainParam(String parameter) {
     return false;
   }
 

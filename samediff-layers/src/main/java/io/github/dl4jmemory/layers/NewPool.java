@@ -1,0 +1,69 @@
+package io.github.dl4jmemory.layers;
+
+import io.github.dl4jmemory.ops.CompactTable;
+import io.github.dl4jmemory.ops.MemoryOps;
+import java.io.IOException;
+import java.lang.ref.Reference;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import org.bytedeco.javacpp.BytePointer;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+
+/**
+ * The first content of a pool file: values normal with deviation 1/sqrt(valueSize), by ND4J's
+ * random seed; moments are zeros. Every byte is written, and not through the mapping: a disk that
+ * is full is an error here, where it would crash the JVM later.
+ */
+record NewPool(PoolLayout layout) implements PoolFile.Filling {
+
+  private static final int BLOCK_BYTES = 1 << 24;
+
+  @Override
+  public void fill(FileChannel channel) throws IOException {
+    Channels.writeFully(channel, ByteBuffer.allocate(1), layout.fileBytes() - 1); // its size
+    long most = Math.max(1, BLOCK_BYTES / layout.valueRowBytes());
+    CompactTable block = block(Math.min(most, layout.slots()));
+    for (long row = 0; row < layout.slots(); row += most) {
+      long rows = Math.min(most, layout.slots() - row);
+      long seed = Nd4j.getRandom().nextLong();
+      MemoryOps.initialiseNormal(block, 1 / Math.sqrt(layout.valueSize()), seed);
+      long valuesAt = layout.valuesAt() + row * layout.valueRowBytes();
+      write(channel, block.values(), rows * layout.valueRowBytes(), valuesAt);
+      if (block.scales() != null) {
+        long scalesAt = layout.scalesAt() + row * Float.BYTES;
+        write(channel, block.scales(), rows * Float.BYTES, scalesAt);
+      }
+    }
+    if (layout.moments()) {
+      zeros(channel, layout.firstMomentsAt(), layout.fileBytes());
+    }
+  }
+
+  private CompactTable block(long rows) {
+    long valueSize = layout.valueSize();
+    INDArray values = Nd4j.createUninitializedDetached(layout.storage().type(), rows, valueSize);
+    return switch (layout.storage()) {
+      case FLOAT32 -> CompactTable.float32(values);
+      case BFLOAT16 -> CompactTable.bfloat16(values);
+      case INT8 ->
+          CompactTable.int8(values, Nd4j.createUninitializedDetached(DataType.FLOAT, rows));
+    };
+  }
+
+  private static void write(FileChannel channel, INDArray from, long bytes, long position)
+      throws IOException {
+    BytePointer start = new BytePointer(from.data().addressPointer());
+    Channels.writeFully(channel, start.capacity(bytes).asByteBuffer(), position);
+    Reference.reachabilityFence(from);
+  }
+
+  private static void zeros(FileChannel channel, long from, long to) throws IOException {
+    ByteBuffer block = ByteBuffer.allocateDirect(BLOCK_BYTES);
+    for (long at = from; at < to; at += block.limit()) {
+      block.clear().limit((int) Math.min(BLOCK_BYTES, to - at));
+      Channels.writeFully(channel, block, at);
+    }
+  }
+}
