@@ -16,14 +16,7 @@ record EditedTable(String name, RowTable table) {
 
   /** The tables of all ProductKeyMemory and MemoryPool layers of a network, in its order. */
   static List<EditedTable> all(String owner, ComputationGraph network) {
-    Require.that(network != null, owner, "network", "a ComputationGraph", "null", "pass one");
-    Require.that(
-        network.getVertices() != null,
-        owner,
-        "network",
-        "an initialised network",
-        "one without layers",
-        "call network.init() before");
+    requireInitialised(owner, network);
     List<EditedTable> tables = new ArrayList<>();
     for (int index : network.topologicalSortOrder()) {
       GraphVertex vertex = network.getVertices()[index];
@@ -41,6 +34,17 @@ record EditedTable(String name, RowTable table) {
         "one without",
         "edit networks that have a memory");
     return tables;
+  }
+
+  static void requireInitialised(String owner, ComputationGraph network) {
+    Require.that(network != null, owner, "network", "a ComputationGraph", "null", "pass one");
+    Require.that(
+        network.getVertices() != null,
+        owner,
+        "network",
+        "an initialised network",
+        "one without layers",
+        "call network.init() before");
   }
 
   static Layer inside(Layer layer) {

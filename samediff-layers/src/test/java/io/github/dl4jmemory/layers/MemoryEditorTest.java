@@ -40,8 +40,11 @@ class MemoryEditorTest {
     Passes listener = new Passes();
     network.setListeners(listener);
     double score = network.score();
+    INDArray gradients = network.getLayer("pool").getGradientsViewArray();
+    double[] gradientsBefore = Elements.doubles(gradients);
     MemoryEditor editor = Edits.editor(network).build();
     editor.learn(Edits.batch(type, 30), "edit");
+    AssertClose.same("gradient view of the table", gradientsBefore, gradients);
     Set<Long> changed = Edits.changed(Edits.values(before), Edits.values(network));
     assertEquals(7, changed.size());
     assertEquals(changed, slots(editor.journal()));
