@@ -222,6 +222,27 @@ class KeyOverlayTest {
         b.get(NDArrayIndex.point(2), NDArrayIndex.point(1)).dup());
   }
 
+  /** rnnTimeStep, by which text is generated, step by step as output does all at once. */
+  @Test
+  void stepByStepUsesTheKeys(Random random) {
+    ComputationGraph network = network(DataType.DOUBLE);
+    INDArray x = input(random, DataType.DOUBLE);
+    double[] before = Elements.doubles(network.outputSingle(x));
+    filled(network, x, random);
+    INDArray whole = network.outputSingle(x).dup();
+    assertTrue(!Arrays.equals(before, Elements.doubles(whole)));
+    for (int t = 0; t < TIME; t++) {
+      INDArray step =
+          x.get(NDArrayIndex.all(), NDArrayIndex.interval(t, t + 1), NDArrayIndex.all()).dup('c');
+      AssertClose.close(
+          "step " + t,
+          Elements.doubles(
+              whole.get(NDArrayIndex.all(), NDArrayIndex.interval(t, t + 1), NDArrayIndex.all())),
+          network.rnnTimeStep(step)[0],
+          1e-12);
+    }
+  }
+
   @Test
   void readersOfAPoolHaveKeysOfTheirOwn(Random random) {
     ComputationGraph network = Edits.trained(DataType.FLOAT, true);

@@ -26,9 +26,9 @@ final class EditingRun {
   private static final double TRAINING_RATE = 4e-3; // at which both models do best most often
   private static final double VALUES_TO_OTHERS = 1.25; // rates in training: 5e-3 to 4e-3
   private static final int BACKGROUND = 1000; // sentences
-  private static final List<Double> FINE_TUNING_RATES = List.of(2.5e-4, 1e-3, 4e-3, 1.6e-2);
-  private static final List<Double> EDITOR_RATES = List.of(10.0, 30.0, 100.0, 300.0);
-  private static final List<Integer> EDITOR_ROWS = List.of(300, 3000);
+  private static final List<Double> FINE_TUNING_RATES = List.of(1e-3, 2e-3, 4e-3, 8e-3);
+  private static final List<Double> EDITOR_RATES = List.of(100.0, 300.0);
+  private static final List<Integer> EDITOR_ROWS = List.of(300, 1000, 3000);
 
   private final int facts;
   private final int editExposures;
