@@ -43,9 +43,8 @@ public final class EditJournal {
     changes.add(change);
   }
 
-  /** A row was changed from these numbers to what it holds now. */
-  void record(String tag, EditedTable memory, long slot, double[] before) {
-    double[] after = memory.row(slot);
+  /** A row was changed. */
+  void record(String tag, EditedTable memory, long slot, double[] before, double[] after) {
     if (EditedTable.sameBits(before, after)) {
       return;
     }

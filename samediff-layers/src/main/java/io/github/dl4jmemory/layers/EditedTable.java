@@ -3,6 +3,7 @@ package io.github.dl4jmemory.layers;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.LongStream;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.graph.vertex.GraphVertex;
@@ -78,6 +79,19 @@ record EditedTable(String name, RowTable table) {
   /** The numbers of a row; float numbers are exact in double. */
   double[] row(long slot) {
     return values().getRow(slot).dup('c').data().asDouble();
+  }
+
+  /** The numbers of several rows, read at once. */
+  double[][] rows(long[] slots) {
+    double[][] rows = new double[slots.length][];
+    if (slots.length > 0) {
+      int[] indices = LongStream.of(slots).mapToInt(Math::toIntExact).toArray();
+      double[] all = Nd4j.pullRows(values(), 1, indices, 'c').data().asDouble();
+      for (int i = 0; i < rows.length; i++) {
+        rows[i] = Arrays.copyOfRange(all, i * valueSize(), (i + 1) * valueSize());
+      }
+    }
+    return rows;
   }
 
   /** Writes numbers that {@link #row} gave: the row gets back its bits. */

@@ -4,7 +4,6 @@ import io.github.dl4jmemory.ops.MemoryOps;
 import java.util.Arrays;
 import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
-import java.util.stream.LongStream;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
@@ -15,12 +14,14 @@ final class RowEdit {
   private final long[] slots;
   private final INDArray gradients; // null: no rows
   private final double[][] before;
+  private double[][] after;
 
   private RowEdit(EditedTable memory, long[] slots, INDArray gradients) {
     this.memory = memory;
     this.slots = slots;
     this.gradients = gradients;
-    this.before = rows();
+    this.before = memory.rows(slots);
+    this.after = before;
   }
 
   static RowEdit of(EditedTable memory, GradientWatcher seen, RowSelection selection) {
@@ -31,19 +32,16 @@ final class RowEdit {
     return new RowEdit(memory, slots, gradients);
   }
 
-  private double[][] rows() {
-    return LongStream.of(slots).mapToObj(memory::row).toArray(double[][]::new);
-  }
-
   void descend(double learningRate) {
     if (gradients != null) {
       double rate = learningRate * memory.table().gradientScale();
       MemoryOps.rowSgd(memory.values(), Nd4j.createFromArray(slots), gradients, rate);
+      after = memory.rows(slots);
     }
   }
 
   boolean isFinite() {
-    return Arrays.stream(rows()).flatMapToDouble(DoubleStream::of).allMatch(Double::isFinite);
+    return Arrays.stream(after).flatMapToDouble(DoubleStream::of).allMatch(Double::isFinite);
   }
 
   void takeBack() {
@@ -54,7 +52,7 @@ final class RowEdit {
 
   void recordIn(EditJournal journal, String tag) {
     for (int i = 0; i < slots.length; i++) {
-      journal.record(tag, memory, slots[i], before[i]);
+      journal.record(tag, memory, slots[i], before[i], after[i]);
     }
   }
 }
