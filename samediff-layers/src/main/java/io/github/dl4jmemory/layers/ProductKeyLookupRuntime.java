@@ -1,6 +1,7 @@
 package io.github.dl4jmemory.layers;
 
 import io.github.dl4jmemory.ops.MemoryOps;
+import java.util.function.Consumer;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.workspace.ArrayType;
 import org.deeplearning4j.nn.workspace.LayerWorkspaceMgr;
@@ -27,6 +28,11 @@ abstract class ProductKeyLookupRuntime<C extends ProductKeyLookup> extends Token
   private final long valueSize;
   private transient Kept kept;
   private transient AccessObserver observer;
+  private transient OverlayKeys overlay; // null: none
+  private transient Consumer<Lookup> watcher; // null: none
+
+  /** What a forward pass asked for and read: [tokens, heads, keySize] and [tokens, valueSize]. */
+  record Lookup(INDArray query, INDArray read) {}
 
   /** What backward needs from forward. */
   private record Kept(Keys keys, INDArray slots, INDArray weights, INDArray read, INDArray gate) {}
@@ -88,6 +94,16 @@ abstract class ProductKeyLookupRuntime<C extends ProductKeyLookup> extends Token
     return observer;
   }
 
+  /** From now on, the keys beside the product keys; null for none. */
+  final void overlay(OverlayKeys overlay) {
+    this.overlay = overlay;
+  }
+
+  /** From now on, who sees what is read; null for none. */
+  final void watchLookups(Consumer<Lookup> watcher) {
+    this.watcher = watcher;
+  }
+
   private boolean normalises() {
     return layerConf().isQueryKeyNorm();
   }
@@ -100,18 +116,33 @@ abstract class ProductKeyLookupRuntime<C extends ProductKeyLookup> extends Token
 
   @Override
   void forward(INDArray x, INDArray out, boolean keep, LayerWorkspaceMgr workspaces) {
+    boolean overlaid = overlay != null && !overlay.isEmpty();
+    if (overlaid && keep) {
+      throw noTrainingUnderAnOverlay();
+    }
     Scratch scratch = new Scratch(dataType, keep, workspaces);
     long tokens = x.size(0);
     Keys keys = keys(x, scratch);
     INDArray scores = Nd4j.createUninitialized(dataType, tokens, heads, topK);
     INDArray slots = scratch.create(DataType.INT64, tokens, heads, topK);
-    find(keys.query().reshape('c', tokens, heads, 2 * half), keys.subKeys(), scores, slots);
+    INDArray query = keys.query().reshape('c', tokens, heads, 2 * half);
+    find(query, keys.subKeys(), scores, slots);
+    OverlayKeys.Hits hits = overlaid ? overlay.merge(query, gain(), scores, slots) : null;
     INDArray weights = scratch.create(tokens, heads, topK);
     Nd4j.exec(new SoftMax(scores, weights, 2));
     INDArray read = scratch.create(tokens, valueSize);
-    read(bags(slots), bags(weights), read);
+    if (hits == null) {
+      read(bags(slots), bags(weights), read);
+    } else {
+      hits.takeWeights(bags(weights));
+      read(bags(slots), bags(weights), read);
+      hits.addTo(read);
+    }
     if (observer != null && !keep) {
       observer.read(bags(slots), bags(weights));
+    }
+    if (watcher != null) {
+      watcher.accept(new Lookup(query, read));
     }
     INDArray gate = null;
     INDArray z = read;
@@ -122,6 +153,21 @@ abstract class ProductKeyLookupRuntime<C extends ProductKeyLookup> extends Token
     }
     Matrices.product(z, getParam(ProductKeyLookup.OUTPUT), out);
     kept = keep ? new Kept(keys, slots, weights, read, gate) : null;
+  }
+
+  /** g, where keys are normalised, else null. */
+  private double[] gain() {
+    return normalises() ? getParam(ProductKeyLookup.KEY_GAIN).dup('c').data().asDouble() : null;
+  }
+
+  private IllegalStateException noTrainingUnderAnOverlay() {
+    return new IllegalStateException(
+        Require.text(
+            title(),
+            "overlay",
+            "a forward pass of inference",
+            "one of training, which knows no gradient of the overlay's keys",
+            "detach() the overlay, or delete its keys, before training or MemoryEditor.learn"));
   }
 
   private INDArray bags(INDArray perHead) {

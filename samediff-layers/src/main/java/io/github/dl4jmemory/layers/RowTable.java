@@ -48,6 +48,7 @@ final class RowTable implements PoolTable {
   private Bags bags;
   private boolean advised;
   private boolean live;
+  private AccessWatcher watcher;
   private long witnessRow = NONE;
   private INDArray witness;
 
@@ -142,9 +143,17 @@ final class RowTable implements PoolTable {
     attached = true;
   }
 
+  /** From now on, who sees what is read; null for none. */
+  void watch(AccessWatcher watcher) {
+    this.watcher = watcher;
+  }
+
   @Override
   public void read(INDArray slots, INDArray weights, INDArray out) {
     MemoryOps.weightedBag(values, slots, weights, out);
+    if (watcher != null) {
+      watcher.onRead(slots);
+    }
   }
 
   @Override
@@ -168,6 +177,10 @@ final class RowTable implements PoolTable {
    */
   void backward(
       INDArray slots, INDArray weights, INDArray outGradients, INDArray weightGradientsOut) {
+    if (watcher != null) {
+      watchedBackward(slots, weights, outGradients, weightGradientsOut);
+      return;
+    }
     eraseLastStep();
     touched.group(slots, values.size(0));
     INDArray valueGradientsOut = null;
@@ -184,8 +197,20 @@ final class RowTable implements PoolTable {
     }
   }
 
+  private void watchedBackward(
+      INDArray slots, INDArray weights, INDArray outGradients, INDArray weightGradientsOut) {
+    if (weightGradientsOut != null) {
+      weightGradient(slots, outGradients, weightGradientsOut);
+    }
+    watcher.onBackward(slots, weights, outGradients);
+  }
+
   @Override
   public void backwardOfNothing() {
+    if (watcher != null) {
+      watcher.onBackwardOfNothing();
+      return;
+    }
     eraseLastStep();
     attached = false;
   }

@@ -1,5 +1,7 @@
 package io.github.dl4jmemory.layers;
 
+import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -10,6 +12,15 @@ final class ProductKeyMemoryOracle {
   private ProductKeyMemoryOracle() {}
 
   static double[] token(ProductKeyMemory layer, Map<String, INDArray> params, double[] x) {
+    return token(layer, params, x, List.of());
+  }
+
+  /** With keys of an overlay, which are candidates beside the slots. */
+  static double[] token(
+      ProductKeyMemory layer,
+      Map<String, INDArray> params,
+      double[] x,
+      List<OverlayKeys.Entry> overlay) {
     int half = (int) layer.getKeySize() / 2;
     int n = (int) layer.getSubKeys();
     double[] query = times(x, params.get("Wq"));
@@ -20,12 +31,19 @@ final class ProductKeyMemoryOracle {
         double[] q = new double[half];
         System.arraycopy(query, (head * 2 + side) * half, q, 0, half);
         for (int i = 0; i < n; i++) {
-          halfScores[side][i] = score(layer, params, head, side, i, q);
+          double[] key = new double[half];
+          for (int d = 0; d < half; d++) {
+            key[d] = params.get("K").getDouble(head, side, i, d);
+          }
+          halfScores[side][i] = score(layer, params, head, side, key, q);
         }
       }
-      double[] scores = new double[n * n];
-      for (int slot = 0; slot < scores.length; slot++) {
+      double[] scores = new double[n * n + overlay.size()];
+      for (int slot = 0; slot < n * n; slot++) {
         scores[slot] = halfScores[0][slot / n] + halfScores[1][slot % n];
+      }
+      for (int extra = 0; extra < overlay.size(); extra++) {
+        scores[n * n + extra] = score(layer, params, head, overlay.get(extra), query);
       }
       int[] best =
           IntStream.range(0, scores.length)
@@ -41,7 +59,11 @@ final class ProductKeyMemoryOracle {
       for (int slot : best) {
         double weight = Math.exp(scores[slot] - scores[best[0]]) / sum;
         for (int j = 0; j < read.length; j++) {
-          read[j] += weight * params.get("V").getDouble(slot, j);
+          double value =
+              slot < n * n
+                  ? params.get("V").getDouble(slot, j)
+                  : overlay.get(slot - n * n).value()[j];
+          read[j] += weight * value;
         }
       }
     }
@@ -55,12 +77,33 @@ final class ProductKeyMemoryOracle {
   }
 
   private static double score(
-      ProductKeyMemory layer, Map<String, INDArray> params, int head, int side, int i, double[] q) {
-    int half = q.length;
-    double[] key = new double[half];
-    for (int d = 0; d < half; d++) {
-      key[d] = params.get("K").getDouble(head, side, i, d);
+      ProductKeyMemory layer,
+      Map<String, INDArray> params,
+      int head,
+      OverlayKeys.Entry entry,
+      double[] query) {
+    if (entry.head() != head) {
+      return Double.NEGATIVE_INFINITY;
     }
+    int half = (int) layer.getKeySize() / 2;
+    double score = 0;
+    for (int side = 0; side < 2; side++) {
+      int from = (head * 2 + side) * half;
+      double[] q = Arrays.copyOfRange(query, from, from + half);
+      double[] key = Arrays.copyOfRange(entry.key(), side * half, (side + 1) * half);
+      score += score(layer, params, head, side, key, q);
+    }
+    return score;
+  }
+
+  private static double score(
+      ProductKeyMemory layer,
+      Map<String, INDArray> params,
+      int head,
+      int side,
+      double[] key,
+      double[] q) {
+    int half = q.length;
     double score = 0;
     for (int d = 0; d < half; d++) {
       double gain = layer.isQueryKeyNorm() ? params.get("g").getDouble(head, side, d) : 1;

@@ -154,6 +154,11 @@ final class Biographies {
     return new Biographies(facts);
   }
 
+  /** These facts alone. */
+  static Biographies of(List<Fact> facts) {
+    return new Biographies(facts);
+  }
+
   /** Every fact, four in a row for a person. */
   List<Fact> facts() {
     return facts;

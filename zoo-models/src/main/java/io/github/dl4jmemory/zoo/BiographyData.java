@@ -78,6 +78,11 @@ final class BiographyData implements TrainingData {
     return questions(false);
   }
 
+  /** Every fact, asked once. */
+  List<Question> questions() {
+    return questions;
+  }
+
   private List<Question> questions(boolean choosing) {
     return IntStream.range(0, questions.size())
         .filter(i -> (i / FACTS % CHOOSING == 0) == choosing)

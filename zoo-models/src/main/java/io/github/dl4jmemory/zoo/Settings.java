@@ -46,6 +46,11 @@ record Settings(
       return new Shape(40, 1, 4, 1, List.of(0), 2, 128, 32, 32, 5e-3);
     }
 
+    Shape withValueLearningRate(double rate) {
+      return new Shape(
+          model, layers, heads, hidden, memoryBlocks, memoryHeads, subKeys, keySize, topK, rate);
+    }
+
     static Shape ofText() {
       return new Shape(96, 3, 4, 256, List.of(1), 2, 256, 48, 16, 3e-3);
     }
@@ -58,5 +63,10 @@ record Settings(
   Settings withSteps(int newSteps) {
     return new Settings(
         texts, people, exposures, vocabulary, context, batch, newSteps, learningRates, shape, seed);
+  }
+
+  Settings withShape(Shape newShape) {
+    return new Settings(
+        texts, people, exposures, vocabulary, context, batch, steps, learningRates, newShape, seed);
   }
 }
