@@ -70,7 +70,7 @@ final class PoolCopy {
         parameter,
         "a pool whose table is in the network's parameters",
         pool.title() + ", which has a file",
-        "copy the model with its file by PoolFiles.copy");
+        "copy the model with its file by PoolFiles.saveCopy");
     return pool;
   }
 }

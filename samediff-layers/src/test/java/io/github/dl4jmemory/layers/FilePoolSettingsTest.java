@@ -1,8 +1,11 @@
 package io.github.dl4jmemory.layers;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import java.nio.file.Files;
+import java.nio.file.Path;
 import org.deeplearning4j.nn.api.OptimizationAlgorithm;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.conf.inputs.InputType;
@@ -36,6 +39,10 @@ class FilePoolSettingsTest {
         "[MemoryPool] valueSize: expected 1 to 1048576 for a pool with a file, got 2097152. Fix:"
             + " use smaller values.");
     says(
+        () -> PoolGraphs.pool().file("p").shards(2).build(),
+        "[MemoryPool] shards: expected 1 for a pool with a file, got 2. Fix: leave out shards(...),"
+            + " or file(...).");
+    says(
         () -> PoolFiles.close(null),
         "[PoolFiles] network: expected a network, got null. Fix: pass a network.");
   }
@@ -54,6 +61,30 @@ class FilePoolSettingsTest {
         "[MemoryPool pool] optimizationAlgo: expected STOCHASTIC_GRADIENT_DESCENT, which takes no"
             + " step back, for a pool with a file, got LBFGS. Fix: leave optimizationAlgo out of"
             + " the network's configuration.");
+  }
+
+  /** What works on the network's parameters says so, and opens no file. */
+  @Test
+  void toolsForTablesThatAreParameters() {
+    ComputationGraph graph =
+        PoolGraphs.initialised(
+            PoolGraphs.twoReaders(
+                DataType.FLOAT, new Sgd(0.1), PoolGraphs.pool().file("p"), "pool"));
+    says(
+        () -> MemoryPool.copyValues(graph.getLayer("pool"), graph.getLayer("pool")),
+        "[MemoryPool] from: expected a pool whose table is in the network's parameters, got"
+            + " MemoryPool pool, which has a file. Fix: copy the model with its file by"
+            + " PoolFiles.saveCopy.");
+    says(
+        () -> new NetworkObserver(graph, true),
+        "[MemoryTelemetry] reviveSubKeys: expected tables that are parameters of the network, got"
+            + " MemoryPool pool, which has a file. Fix: leave out reviveSubKeys(...).");
+    says(
+        () -> EditedTable.all("MemoryEditor", graph),
+        "[MemoryEditor] network: expected tables that are one parameter each, got MemoryPool pool,"
+            + " which has shards or a file. Fix: edit a network whose pool has neither;"
+            + " MemoryPool.copyValues joins shards.");
+    assertFalse(Files.exists(Path.of("p")), "a file was made");
   }
 
   private static ComputationGraph optimisedBy(OptimizationAlgorithm algorithm) {

@@ -59,9 +59,8 @@ class ProductKeyMemoryConfigurationTest {
     refuses(
         b -> b.subKeys(1 << 15),
         "[ProductKeyMemory] subKeys: expected a table of fewer than 2^28 values, the most that DL4J"
-            + " saves and restores with Adam state, got 1073741824 slots of 1 values. Fix: fewer"
-            + " slots or smaller values; file-backed pools for larger tables are not available"
-            + " yet.");
+            + " saves and restores with Adam state, got 1073741824 slots of 1 values. Fix: use"
+            + " fewer slots or smaller values, or keep the table of a MemoryPool in a file(...).");
   }
 
   @Test
@@ -71,8 +70,8 @@ class ProductKeyMemoryConfigurationTest {
         () -> Networks.forTraining(memory),
         "[ProductKeyMemory layer0] subKeys: expected a table of fewer than 2^28 values, the most"
             + " that DL4J saves and restores with Adam state, got 16777216 slots of 16 values."
-            + " Fix: fewer slots or smaller values; file-backed pools for larger tables are not"
-            + " available yet.");
+            + " Fix: use fewer slots or smaller values, or keep the table of a MemoryPool in a"
+            + " file(...).");
   }
 
   @Test
