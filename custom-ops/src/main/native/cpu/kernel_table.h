@@ -15,7 +15,9 @@ namespace dm {
   ENTRY(row_adam)             \
   ENTRY(row_sgd)              \
   ENTRY(bag_adam)             \
-  ENTRY(bag_sgd)
+  ENTRY(bag_sgd)              \
+  ENTRY(separator_attention)  \
+  ENTRY(separator_attention_bp)
 
 struct KernelTable {
   const char *name;

@@ -112,6 +112,11 @@ final class PortableKernels implements Kernels {
   }
 
   @Override
+  public AttentionKernels attention() {
+    return PortableAttention.kernels();
+  }
+
+  @Override
   public long adviseHugePages(INDArray table) {
     return 0;
   }
