@@ -101,6 +101,42 @@ enum dm_status : int32_t {
 DM_KERNELS(float, f32)
 DM_KERNELS(double, f64)
 
+// ---- tables of compact rows -----------------------------------------------------------------------------------------
+//
+// How the rows of a table are stored. values: float32, bfloat16 or int8 [slotCount, valueSize]; scales [slotCount], of an
+// int8 table only: row = scale * value. Arithmetic is in float32. A row is written with stochastic rounding (compact_rows.h)
+// by a hash of (seed, row, column): the same bits on every tier and for any number of threads.
+enum dm_storage : int32_t { DM_FLOAT32 = 0, DM_BFLOAT16 = 1, DM_INT8 = 2 };
+
+// weighted_bag of such a table.
+DM_API int32_t dm_compact_bag(int32_t storage, const void *values, const float *scales, const int64_t *slots,
+                              const float *weights, int64_t bags, int64_t bagSize, int64_t slotCount, int64_t valueSize,
+                              float *out, int32_t threads, int64_t *where);
+// weighted_bag_weights_bp of such a table.
+DM_API int32_t dm_compact_bag_weights_bp(int32_t storage, const void *values, const float *scales, const int64_t *slots,
+                                         const float *outGradients, int64_t bags, int64_t bagSize, int64_t slotCount,
+                                         int64_t valueSize, float *weightGradients, int32_t threads, int64_t *where);
+// bag_adam of such a table; m, v [slotCount, valueSize] float32. Its bits do not depend on the tier.
+DM_API int32_t dm_compact_bag_adam(int32_t storage, void *values, float *scales, float *m, float *v, const float *weights,
+                                   const float *outGradients, int64_t bagSize, int64_t valueSize, const int64_t *order,
+                                   const int64_t *rows, const int64_t *starts, int64_t rowCount, double stepSize,
+                                   double beta1, double beta2, double epsilon, double gradientScale, uint64_t seed,
+                                   int32_t threads);
+// bag_sgd of such a table. Its bits do not depend on the tier.
+DM_API int32_t dm_compact_bag_sgd(int32_t storage, void *values, float *scales, const float *weights,
+                                  const float *outGradients, int64_t bagSize, int64_t valueSize, const int64_t *order,
+                                  const int64_t *rows, const int64_t *starts, int64_t rowCount, double stepSize,
+                                  uint64_t seed, int32_t threads);
+// out[j] = row rows[j]; rows [rowCount] in any order, checked for range; out [rowCount, valueSize]: assigned.
+DM_API int32_t dm_read_rows(int32_t storage, const void *values, const float *scales, int64_t slotCount, int64_t valueSize,
+                            const int64_t *rows, int64_t rowCount, float *out, int32_t threads, int64_t *where);
+// Row rows[j] = source[j]; the caller ensures that rows are distinct and in range; source [rowCount, valueSize].
+DM_API int32_t dm_write_rows(int32_t storage, void *values, float *scales, int64_t valueSize, const int64_t *rows,
+                             int64_t rowCount, const float *source, uint64_t seed, int32_t threads);
+// All rows: normal numbers of mean 0 and this deviation, each a function of (seed, row, column).
+DM_API int32_t dm_initialise_normal(int32_t storage, void *values, float *scales, int64_t slotCount, int64_t valueSize,
+                                    double deviation, uint64_t seed, int32_t threads);
+
 // Sorts the accesses of a batch by slot, stably: slots [accesses] -> order [accesses] (flat positions grouped by slot,
 // ascending inside a slot), rows [accesses] (distinct slots ascending; the first *rowCount are valid), starts
 // [accesses+1] (accesses of rows[j] are order[starts[j] .. starts[j+1])). scratch: 2*accesses int64. Checks range.
@@ -113,6 +149,10 @@ DM_API void dm_zero_rows(void *table, const int64_t *rows, int64_t rowCount, int
 
 // Asks the system to back [address, address+bytes) with huge pages; returns the bytes now advised (0: not available).
 DM_API int64_t dm_advise_huge_pages(void *address, int64_t bytes);
+
+// Takes whole pages inside [address, address+bytes) out of the process; returns their bytes (0: not available). Only for a
+// shared mapping of a file, which keeps the contents: other memory would read as zeros afterwards.
+DM_API int64_t dm_release_pages(void *address, int64_t bytes);
 
 // What is chosen at run time for this processor: "avx2" or "baseline".
 DM_API const char *dm_instruction_set(void);

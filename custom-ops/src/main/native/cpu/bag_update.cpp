@@ -12,6 +12,7 @@
 
 #include "../kernels.h"
 #include "adam.h"
+#include "row_gradient.h"
 #include "simd.h"
 #include "tier.h"
 
@@ -19,73 +20,22 @@ namespace dm {
 namespace DM_TIER {
 namespace {
 
-// Values of a row that are summed at a time: 2 KiB.
-template <class T>
-constexpr int64_t kBlock = 2048 / int64_t(sizeof(T));
-
-constexpr int64_t kRowsOfChunk = 64;
-
-// sum[0..columns) = (or +=) weight * row over R rows, one after the other.
-template <class T, int R, bool assign>
-DM_INLINE void add_rows(const T *const *rows, const T *weights, int64_t columns, T *sum) {
-  Vec<T> w[R];
-  for (int r = 0; r < R; r++) w[r] = splat(weights[r]);
-  int64_t c = 0;
-  for (; c + kLanes<T> <= columns; c += kLanes<T>) {
-    Vec<T> s = assign ? Vec<T>(w[0] * load(rows[0] + c)) : Vec<T>(load(sum + c) + w[0] * load(rows[0] + c));
-    for (int r = 1; r < R; r++) s += w[r] * load(rows[r] + c);
-    store(sum + c, s);
-  }
-  for (; c < columns; c++) {
-    T s = assign ? T(0) : sum[c];
-    for (int r = 0; r < R; r++) s += weights[r] * rows[r][c];
-    sum[c] = s;
+// update(at, coming, columns, gradient): values at position `at` of the table; those at `coming` are next.
+template <class T, class Update>
+void for_each_row(const Accesses<T> &accesses, int32_t threads, const Update &update) {
+  const int64_t valueSize = accesses.valueSize, rowCount = accesses.rowCount, *rows = accesses.rows;
+  const int64_t ahead = rows_ahead<T>(valueSize);
+#pragma omp parallel for num_threads(most(threads, 1)) schedule(dynamic, kRowsOfChunk)
+  for (int64_t j = 0; j < rowCount; j++) {
+    alignas(64) T sum[kBlock<T>];
+    const int64_t row = rows[j] * valueSize, coming = rows[least(j + ahead, rowCount - 1)] * valueSize;
+    for (int64_t column = 0; column < valueSize; column += kBlock<T>) {
+      const int64_t columns = least(kBlock<T>, valueSize - column);
+      accesses.gradient(j, column, columns, sum);
+      update(row + column, coming + column, columns, sum);
+    }
   }
 }
-
-// The accesses of a batch, grouped by dm_group_by_row, with what they read and what came back.
-template <class T>
-struct Accesses {
-  const T *weights, *outGradients;
-  int64_t bagSize, valueSize;
-  const int64_t *order, *rows, *starts;
-  int64_t rowCount;
-
-  template <int R, bool assign>
-  DM_INLINE void add(int64_t at, int64_t column, int64_t columns, T *sum) const {
-    const T *out[R];
-    T weight[R];
-    for (int r = 0; r < R; r++) {
-      out[r] = outGradients + order[at + r] / bagSize * valueSize + column;
-      weight[r] = weights[order[at + r]];
-    }
-    add_rows<T, R, assign>(out, weight, columns, sum);
-  }
-
-  // Columns [column, column + columns) of the gradient of rows[j].
-  DM_INLINE void gradient(int64_t j, int64_t column, int64_t columns, T *sum) const {
-    int64_t at = starts[j];
-    add<1, true>(at++, column, columns, sum);
-    for (; at + 4 <= starts[j + 1]; at += 4) add<4, false>(at, column, columns, sum);
-    for (; at < starts[j + 1]; at++) add<1, false>(at, column, columns, sum);
-  }
-
-  // update(at, coming, columns, gradient): values at position `at` of the table; those at `coming` are next.
-  template <class Update>
-  void for_each_row(int32_t threads, const Update &update) const {
-    const int64_t ahead = rows_ahead<T>(valueSize);
-#pragma omp parallel for num_threads(most(threads, 1)) schedule(dynamic, kRowsOfChunk)
-    for (int64_t j = 0; j < rowCount; j++) {
-      alignas(64) T sum[kBlock<T>];
-      const int64_t row = rows[j] * valueSize, coming = rows[least(j + ahead, rowCount - 1)] * valueSize;
-      for (int64_t column = 0; column < valueSize; column += kBlock<T>) {
-        const int64_t columns = least(kBlock<T>, valueSize - column);
-        gradient(j, column, columns, sum);
-        update(row + column, coming + column, columns, sum);
-      }
-    }
-  }
-};
 
 }  // namespace
 
@@ -95,7 +45,7 @@ int32_t bag_adam(T *values, T *m, T *v, const T *weights, const T *outGradients,
                  double beta1, double beta2, double epsilon, double gradientScale, int32_t threads) {
   const Adam<T> adam(stepSize, beta1, beta2, epsilon, gradientScale);
   const Accesses<T> accesses{weights, outGradients, bagSize, valueSize, order, rows, starts, rowCount};
-  accesses.for_each_row(threads, [=](int64_t at, int64_t coming, int64_t columns, T *gradient) {
+  for_each_row(accesses, threads, [=](int64_t at, int64_t coming, int64_t columns, T *gradient) {
     int64_t c = 0;
     for (; c < columns; c += kLine<T>) {
       __builtin_prefetch(values + coming + c, 1, 3);
@@ -114,7 +64,7 @@ int32_t bag_sgd(T *values, const T *weights, const T *outGradients, int64_t bagS
                 const int64_t *rows, const int64_t *starts, int64_t rowCount, double stepSize, int32_t threads) {
   const T step = T(stepSize);
   const Accesses<T> accesses{weights, outGradients, bagSize, valueSize, order, rows, starts, rowCount};
-  accesses.for_each_row(threads, [=](int64_t at, int64_t coming, int64_t columns, T *__restrict gradient) {
+  for_each_row(accesses, threads, [=](int64_t at, int64_t coming, int64_t columns, T *__restrict gradient) {
     prefetch_write(values + coming, columns * int64_t(sizeof(T)));
     T *__restrict row = values + at;
     // Two loops: the update is rounded before it is subtracted, as it is where it stands in memory between the two.

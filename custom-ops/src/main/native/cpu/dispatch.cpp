@@ -135,3 +135,47 @@ const char *dm_instruction_set(void) { return dm::kernels().name; }
 
 DM_FORWARD(float, f32)
 DM_FORWARD(double, f64)
+
+int32_t dm_compact_bag(int32_t storage, const void *values, const float *scales, const int64_t *slots, const float *weights,
+                       int64_t bags, int64_t bagSize, int64_t slotCount, int64_t valueSize, float *out, int32_t threads,
+                       int64_t *where) {
+  return dm::kernels().compact_bag(storage, values, scales, slots, weights, bags, bagSize, slotCount, valueSize, out, threads,
+                                   where);
+}
+
+int32_t dm_compact_bag_weights_bp(int32_t storage, const void *values, const float *scales, const int64_t *slots,
+                                  const float *outGradients, int64_t bags, int64_t bagSize, int64_t slotCount,
+                                  int64_t valueSize, float *weightGradients, int32_t threads, int64_t *where) {
+  return dm::kernels().compact_bag_weights_bp(storage, values, scales, slots, outGradients, bags, bagSize, slotCount,
+                                              valueSize, weightGradients, threads, where);
+}
+
+int32_t dm_compact_bag_adam(int32_t storage, void *values, float *scales, float *m, float *v, const float *weights,
+                            const float *outGradients, int64_t bagSize, int64_t valueSize, const int64_t *order,
+                            const int64_t *rows, const int64_t *starts, int64_t rowCount, double stepSize, double beta1,
+                            double beta2, double epsilon, double gradientScale, uint64_t seed, int32_t threads) {
+  return dm::kernels().compact_bag_adam(storage, values, scales, m, v, weights, outGradients, bagSize, valueSize, order, rows,
+                                        starts, rowCount, stepSize, beta1, beta2, epsilon, gradientScale, seed, threads);
+}
+
+int32_t dm_compact_bag_sgd(int32_t storage, void *values, float *scales, const float *weights, const float *outGradients,
+                           int64_t bagSize, int64_t valueSize, const int64_t *order, const int64_t *rows,
+                           const int64_t *starts, int64_t rowCount, double stepSize, uint64_t seed, int32_t threads) {
+  return dm::kernels().compact_bag_sgd(storage, values, scales, weights, outGradients, bagSize, valueSize, order, rows, starts,
+                                       rowCount, stepSize, seed, threads);
+}
+
+int32_t dm_read_rows(int32_t storage, const void *values, const float *scales, int64_t slotCount, int64_t valueSize,
+                     const int64_t *rows, int64_t rowCount, float *out, int32_t threads, int64_t *where) {
+  return dm::kernels().read_rows(storage, values, scales, slotCount, valueSize, rows, rowCount, out, threads, where);
+}
+
+int32_t dm_write_rows(int32_t storage, void *values, float *scales, int64_t valueSize, const int64_t *rows, int64_t rowCount,
+                      const float *source, uint64_t seed, int32_t threads) {
+  return dm::kernels().write_rows(storage, values, scales, valueSize, rows, rowCount, source, seed, threads);
+}
+
+int32_t dm_initialise_normal(int32_t storage, void *values, float *scales, int64_t slotCount, int64_t valueSize,
+                             double deviation, uint64_t seed, int32_t threads) {
+  return dm::kernels().initialise_normal(storage, values, scales, slotCount, valueSize, deviation, seed, threads);
+}

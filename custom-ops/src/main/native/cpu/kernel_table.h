@@ -19,12 +19,25 @@ namespace dm {
   ENTRY(separator_attention)  \
   ENTRY(separator_attention_bp)
 
+// Those without a dtype.
+#define DM_TIERED_ALONE(ENTRY) \
+  ENTRY(compact_bag)           \
+  ENTRY(compact_bag_weights_bp) \
+  ENTRY(compact_bag_adam)      \
+  ENTRY(compact_bag_sgd)       \
+  ENTRY(read_rows)             \
+  ENTRY(write_rows)            \
+  ENTRY(initialise_normal)
+
 struct KernelTable {
   const char *name;
 #define DM_ENTRY(KERNEL)                         \
   decltype(&dm_##KERNEL##_f32) KERNEL##_f32;     \
   decltype(&dm_##KERNEL##_f64) KERNEL##_f64;
   DM_TIERED(DM_ENTRY)
+#undef DM_ENTRY
+#define DM_ENTRY(KERNEL) decltype(&dm_##KERNEL) KERNEL;
+  DM_TIERED_ALONE(DM_ENTRY)
 #undef DM_ENTRY
 };
 

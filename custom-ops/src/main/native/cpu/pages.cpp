@@ -1,4 +1,6 @@
-// Huge pages for a table: with 4 KiB pages nearly every read of a random row also misses the address cache (TLB).
+// The pages behind a table: huge ones, and their return to the system.
+//
+// Huge pages: with 4 KiB pages nearly every read of a random row also misses the address cache (TLB).
 //
 // Only whole 2 MiB pages inside the range are advised. MADV_COLLAPSE (Linux 6.1) makes them at once; without it the system
 // makes them when they are first touched, or in the background.
@@ -6,6 +8,7 @@
 
 #if defined(__linux__)
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <cstring>
@@ -35,6 +38,16 @@ int64_t dm_advise_huge_pages(void *address, int64_t bytes) {
   madvise(pages, end - begin, kMadvCollapse);  // where the kernel does not know it, the advice above still stands
   return int64_t(end - begin);
 }
+
+// Of a shared mapping of a file, MADV_DONTNEED takes the pages out of the process and leaves them to the file's cache.
+int64_t dm_release_pages(void *address, int64_t bytes) {
+  const uint64_t page = uint64_t(sysconf(_SC_PAGESIZE));
+  const uint64_t begin = (reinterpret_cast<uint64_t>(address) + page - 1) / page * page;
+  const uint64_t end = (reinterpret_cast<uint64_t>(address) + uint64_t(bytes)) / page * page;
+  if (bytes <= 0 || begin >= end) return 0;
+  return madvise(reinterpret_cast<void *>(begin), end - begin, MADV_DONTNEED) == 0 ? int64_t(end - begin) : 0;
+}
 #else
 int64_t dm_advise_huge_pages(void *, int64_t) { return 0; }
+int64_t dm_release_pages(void *, int64_t) { return 0; }
 #endif

@@ -154,4 +154,61 @@ DM_METHOD(jlong, adviseHugePages)(JNIEnv *, jclass, jlong address, jlong bytes) 
   return dm_advise_huge_pages(at(address), bytes);
 }
 
+DM_METHOD(jlong, compactBag)
+(JNIEnv *, jclass, jint storage, jlong values, jlong scales, jlong slots, jlong weights, jlong bags, jlong bagSize,
+ jlong slotCount, jlong valueSize, jlong out, jint threads) {
+  int64_t where = 0;
+  return result(dm_compact_bag(storage, at(values), at(scales), at(slots), at(weights), bags, bagSize, slotCount, valueSize,
+                               at(out), threads, &where), where);
+}
+
+DM_METHOD(jlong, compactBagWeightsBp)
+(JNIEnv *, jclass, jint storage, jlong values, jlong scales, jlong slots, jlong outGradients, jlong bags, jlong bagSize,
+ jlong slotCount, jlong valueSize, jlong weightGradients, jint threads) {
+  int64_t where = 0;
+  return result(dm_compact_bag_weights_bp(storage, at(values), at(scales), at(slots), at(outGradients), bags, bagSize,
+                                          slotCount, valueSize, at(weightGradients), threads, &where), where);
+}
+
+DM_METHOD(jlong, compactBagAdam)
+(JNIEnv *, jclass, jint storage, jlong values, jlong scales, jlong m, jlong v, jlong weights, jlong outGradients,
+ jlong bagSize, jlong valueSize, jlong order, jlong rows, jlong starts, jlong rowCount, jdouble stepSize, jdouble beta1,
+ jdouble beta2, jdouble epsilon, jdouble gradientScale, jlong seed, jint threads) {
+  return result(dm_compact_bag_adam(storage, at(values), at(scales), at(m), at(v), at(weights), at(outGradients), bagSize,
+                                    valueSize, at(order), at(rows), at(starts), rowCount, stepSize, beta1, beta2, epsilon,
+                                    gradientScale, uint64_t(seed), threads), 0);
+}
+
+DM_METHOD(jlong, compactBagSgd)
+(JNIEnv *, jclass, jint storage, jlong values, jlong scales, jlong weights, jlong outGradients, jlong bagSize, jlong valueSize,
+ jlong order, jlong rows, jlong starts, jlong rowCount, jdouble stepSize, jlong seed, jint threads) {
+  return result(dm_compact_bag_sgd(storage, at(values), at(scales), at(weights), at(outGradients), bagSize, valueSize,
+                                   at(order), at(rows), at(starts), rowCount, stepSize, uint64_t(seed), threads), 0);
+}
+
+DM_METHOD(jlong, readRows)
+(JNIEnv *, jclass, jint storage, jlong values, jlong scales, jlong slotCount, jlong valueSize, jlong rows, jlong rowCount,
+ jlong out, jint threads) {
+  int64_t where = 0;
+  return result(dm_read_rows(storage, at(values), at(scales), slotCount, valueSize, at(rows), rowCount, at(out), threads,
+                             &where), where);
+}
+
+DM_METHOD(jlong, writeRows)
+(JNIEnv *, jclass, jint storage, jlong values, jlong scales, jlong valueSize, jlong rows, jlong rowCount, jlong source,
+ jlong seed, jint threads) {
+  return result(dm_write_rows(storage, at(values), at(scales), valueSize, at(rows), rowCount, at(source), uint64_t(seed),
+                              threads), 0);
+}
+
+DM_METHOD(jlong, initialiseNormal)
+(JNIEnv *, jclass, jint storage, jlong values, jlong scales, jlong slotCount, jlong valueSize, jdouble deviation, jlong seed,
+ jint threads) {
+  return result(dm_initialise_normal(storage, at(values), at(scales), slotCount, valueSize, deviation, uint64_t(seed),
+                                     threads), 0);
+}
+
+// Returns the bytes given back.
+DM_METHOD(jlong, releasePages)(JNIEnv *, jclass, jlong address, jlong bytes) { return dm_release_pages(at(address), bytes); }
+
 DM_METHOD(jstring, instructionSet)(JNIEnv *env, jclass) { return env->NewStringUTF(dm_instruction_set()); }

@@ -133,7 +133,7 @@ final class DoubleLanes extends Lanes<double[]> {
       m[j] = keepM * m[j] + addM * gradient[j];
     }
     for (int j = 0; j < length; j++) {
-      v[j] = keepV * v[j] + addV * (gradient[j] * gradient[j]);
+      v[j] = keepV * v[j] + addV * gradient[j] * gradient[j];
     }
     for (int j = 0; j < length; j++) {
       gradient[j] = size * m[j] / (Math.sqrt(v[j]) + epsilon);

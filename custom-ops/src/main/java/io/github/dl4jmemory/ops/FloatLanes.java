@@ -133,7 +133,7 @@ final class FloatLanes extends Lanes<float[]> {
       m[j] = keepM * m[j] + addM * gradient[j];
     }
     for (int j = 0; j < length; j++) {
-      v[j] = keepV * v[j] + addV * (gradient[j] * gradient[j]);
+      v[j] = keepV * v[j] + addV * gradient[j] * gradient[j];
     }
     for (int j = 0; j < length; j++) {
       gradient[j] = size * m[j] / ((float) Math.sqrt(v[j]) + epsilon);

@@ -85,4 +85,7 @@ interface Kernels {
 
   /** Bytes of the table now advised. */
   long adviseHugePages(INDArray table);
+
+  /** The kernels of tables whose rows are stored compactly. */
+  CompactKernels compact();
 }

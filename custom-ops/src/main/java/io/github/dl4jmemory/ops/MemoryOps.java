@@ -493,4 +493,164 @@ public final class MemoryOps {
   public static long adviseHugePages(INDArray table) {
     return Table.adviseHugePages(table);
   }
+
+  /**
+   * {@link #weightedBag(INDArray, INDArray, INDArray)} of a table in any storage: {@code out[b] =
+   * sum over k of weights[b, k] * row(slots[b, k])}, in float32.
+   *
+   * <p>Cost: bags * bagSize * valueSize multiply-adds, and as many stored values read: of 4, 2 or 1
+   * bytes.
+   *
+   * @param table the table
+   * @param slots [bags, bagSize]
+   * @param weights [bags, bagSize] FLOAT
+   * @param out [bags, valueSize] FLOAT: assigned
+   * @throws IllegalArgumentException as the class says; if a slot is outside [0, slots)
+   */
+  public static void weightedBag(
+      CompactTable table, INDArray slots, INDArray weights, INDArray out) {
+    CompactBag.sum(table, slots, weights, out);
+  }
+
+  /**
+   * Gradient of {@link #weightedBag(CompactTable, INDArray, INDArray, INDArray)} with respect to
+   * the weights: {@code weightGradientsOut[b, k] = outGradients[b] . row(slots[b, k])}. The
+   * accesses need not be grouped. Cost: as forward.
+   *
+   * @param table the table
+   * @param slots [bags, bagSize]
+   * @param outGradients [bags, valueSize] FLOAT
+   * @param weightGradientsOut [bags, bagSize] FLOAT: assigned
+   * @throws IllegalArgumentException as the class says; if a slot is outside [0, slots)
+   */
+  public static void weightedBagWeightGradient(
+      CompactTable table, INDArray slots, INDArray outGradients, INDArray weightGradientsOut) {
+    CompactBag.weightGradient(table, slots, outGradients, weightGradientsOut);
+  }
+
+  /**
+   * {@link #bagAdam(INDArray, INDArray, INDArray, INDArray, INDArray, TouchedRows, AdamStep)} on a
+   * table in any storage: a touched row is decoded, takes the step in float32, and is written with
+   * stochastic rounding ({@link CompactTable}). The moments stay float32.
+   *
+   * <p>Numbers that are not finite are not looked for, here as in the operations on arrays: they
+   * pass from the gradients into the rows they touch. The results on bfloat16 and int8 tables are
+   * the same on every kernel, bit for bit.
+   *
+   * <p>Cost: bags * bagSize * valueSize multiply-adds; every touched row of the table, m and v is
+   * read and written once.
+   *
+   * @param table the table: touched rows are changed
+   * @param m [slots, valueSize] FLOAT, contiguous, first moments: touched rows are changed
+   * @param v [slots, valueSize] FLOAT, contiguous, second moments: touched rows are changed
+   * @param weights [bags, bagSize] FLOAT
+   * @param outGradients [bags, valueSize] FLOAT
+   * @param touched the slots [bags, bagSize] of the bags, grouped for this table
+   * @param step the numbers of the step
+   * @param seed of the rounding; another one at every step, such as its number. Not used by a
+   *     float32 table
+   * @throws IllegalArgumentException as the class says; if touched was grouped for a table or for
+   *     bags of another size, or m or v is not contiguous
+   */
+  public static void bagAdam(
+      CompactTable table,
+      INDArray m,
+      INDArray v,
+      INDArray weights,
+      INDArray outGradients,
+      TouchedRows touched,
+      AdamStep step,
+      long seed) {
+    CompactBag.adam(table, m, v, weights, outGradients, touched, step, seed);
+  }
+
+  /**
+   * {@link #bagAdam(CompactTable, INDArray, INDArray, INDArray, INDArray, TouchedRows, AdamStep,
+   * long)} with gradient descent: {@code row(r) -= learningRate * gradientScale * gradient[r]} for
+   * every row that was read.
+   *
+   * @param table the table: touched rows are changed
+   * @param weights [bags, bagSize] FLOAT
+   * @param outGradients [bags, valueSize] FLOAT
+   * @param touched the slots [bags, bagSize] of the bags, grouped for this table
+   * @param learningRate the learning rate
+   * @param gradientScale factor on every gradient, such as 1 / batch
+   * @param seed of the rounding; another one at every step, such as its number. Not used by a
+   *     float32 table
+   * @throws IllegalArgumentException as the class says; if touched was grouped for a table or for
+   *     bags of another size, or a number is not finite
+   */
+  public static void bagSgd(
+      CompactTable table,
+      INDArray weights,
+      INDArray outGradients,
+      TouchedRows touched,
+      double learningRate,
+      double gradientScale,
+      long seed) {
+    CompactBag.sgd(table, weights, outGradients, touched, learningRate, gradientScale, seed);
+  }
+
+  /**
+   * Rows of a table as float32, exactly as every operation here reads them.
+   *
+   * @param table the table
+   * @param rows [rows] LONG or INT, in any order; a row may be named more than once
+   * @return [rows, valueSize] FLOAT
+   * @throws IllegalArgumentException as the class says; if a row is outside [0, slots)
+   */
+  public static INDArray readRows(CompactTable table, INDArray rows) {
+    return CompactRows.read(table, rows);
+  }
+
+  /**
+   * Writes rows of a table, with stochastic rounding ({@link CompactTable}). What was read from a
+   * bfloat16 table is written back with the same bits; from an int8 table not always, because its
+   * scale is computed again: to undo, keep the stored values and scales.
+   *
+   * @param table the table: the rows are assigned
+   * @param rows [rows] LONG or INT, distinct, ascending
+   * @param values [rows, valueSize] FLOAT, finite
+   * @param seed of the rounding. Not used by a float32 table
+   * @throws IllegalArgumentException as the class says; if a row is outside [0, slots), rows do not
+   *     ascend, or a value is not finite
+   */
+  public static void writeRows(CompactTable table, INDArray rows, INDArray values, long seed) {
+    CompactRows.write(table, rows, values, seed);
+  }
+
+  /**
+   * Fills a table with normal numbers of mean 0: each is a function of the seed, its row and its
+   * column, the same on every kernel and for any number of threads. Bfloat16 and int8 rows are
+   * written with stochastic rounding. No number is beyond 6.7 deviations.
+   *
+   * <p>Cost: one pass that writes every row once and reads none, with about 30 operations a value.
+   *
+   * @param table the table: assigned
+   * @param deviation standard deviation
+   * @param seed any number
+   * @throws IllegalArgumentException as the class says; if deviation is not in (0, 1e37]
+   */
+  public static void initialiseNormal(CompactTable table, double deviation, long seed) {
+    CompactRows.initialise(table, deviation, seed);
+  }
+
+  /**
+   * Gives back the physical memory behind an array in a <em>shared mapping of a file</em>, so that
+   * the resident set of a process that trains a table beyond its memory stays bounded. Contents are
+   * kept by the file: what was changed is still written to it, and the next access reads it again.
+   *
+   * <p><strong>Of any other memory (what ND4J or malloc allocated, a private mapping) the contents
+   * would be lost: they would read as zeros.</strong> That the array lies in a shared mapping of a
+   * file is the caller's promise; it cannot be checked. No thread should be using the array: it
+   * would be right, but slow.
+   *
+   * @param fileBacked a contiguous array of any dtype in a shared mapping of a file
+   * @return the bytes given back, whole pages inside the array; 0 where the system or the kernels
+   *     in use cannot, or the array is not contiguous
+   * @throws IllegalArgumentException if the array is null or closed
+   */
+  public static long releasePages(INDArray fileBacked) {
+    return CompactRows.release(fileBacked);
+  }
 }

@@ -205,5 +205,105 @@ final class NativeFunctions {
   /** Returns the bytes now advised. */
   static native long adviseHugePages(long address, long bytes);
 
+  /** {@code storage}: the ordinal of a storage, here and below. */
+  static native long compactBag(
+      int storage,
+      long values,
+      long scales,
+      long slots,
+      long weights,
+      long bags,
+      long bagSize,
+      long slotCount,
+      long valueSize,
+      long out,
+      int threads);
+
+  static native long compactBagWeightsBp(
+      int storage,
+      long values,
+      long scales,
+      long slots,
+      long outGradients,
+      long bags,
+      long bagSize,
+      long slotCount,
+      long valueSize,
+      long weightGradients,
+      int threads);
+
+  static native long compactBagAdam(
+      int storage,
+      long values,
+      long scales,
+      long m,
+      long v,
+      long weights,
+      long outGradients,
+      long bagSize,
+      long valueSize,
+      long order,
+      long rows,
+      long starts,
+      long rowCount,
+      double stepSize,
+      double beta1,
+      double beta2,
+      double epsilon,
+      double gradientScale,
+      long seed,
+      int threads);
+
+  static native long compactBagSgd(
+      int storage,
+      long values,
+      long scales,
+      long weights,
+      long outGradients,
+      long bagSize,
+      long valueSize,
+      long order,
+      long rows,
+      long starts,
+      long rowCount,
+      double stepSize,
+      long seed,
+      int threads);
+
+  static native long readRows(
+      int storage,
+      long values,
+      long scales,
+      long slotCount,
+      long valueSize,
+      long rows,
+      long rowCount,
+      long out,
+      int threads);
+
+  static native long writeRows(
+      int storage,
+      long values,
+      long scales,
+      long valueSize,
+      long rows,
+      long rowCount,
+      long source,
+      long seed,
+      int threads);
+
+  static native long initialiseNormal(
+      int storage,
+      long values,
+      long scales,
+      long slotCount,
+      long valueSize,
+      double deviation,
+      long seed,
+      int threads);
+
+  /** Returns the bytes given back. */
+  static native long releasePages(long address, long bytes);
+
   static native String instructionSet();
 }

@@ -294,6 +294,11 @@ final class NativeKernels implements Kernels {
     return bytes;
   }
 
+  @Override
+  public CompactKernels compact() {
+    return new NativeCompactKernels();
+  }
+
   private static boolean isDouble(INDArray array) {
     return array.dataType() == DataType.DOUBLE;
   }

@@ -33,15 +33,14 @@ final class PortableBag {
   }
 
   static <A> long forward(
-      Lanes<A> lanes, INDArray values, INDArray slots, INDArray weights, INDArray out) {
+      Lanes<A> lanes, TableRows<A> table, INDArray slots, INDArray weights, INDArray out) {
     int bagSize = Math.toIntExact(slots.size(1));
-    int valueSize = Math.toIntExact(values.size(1));
+    int valueSize = table.valueSize();
     Slab<long[]> at = Slab.longs(slots);
-    long status = range(at, values.size(0));
+    long status = range(at, table.slots());
     if (status != Kernels.OK) {
       return status;
     }
-    Slab<A> table = lanes.slab(values);
     Slab<A> w = lanes.slab(weights);
     Slab<A> sums = lanes.slab(out);
     final class Scratch {
@@ -60,7 +59,7 @@ final class PortableBag {
           for (int k = 0; k < bagSize; k += ROWS_AT_ONCE) {
             int count = Math.min(ROWS_AT_ONCE, bagSize - k);
             for (int r = 0; r < count; r++) {
-              table.read(mine.slots[k + r] * valueSize, mine.rows[r], 0, valueSize);
+              table.read(mine.slots[k + r], mine.rows[r]);
             }
             lanes.addRows(mine.sum, mine.weights, k, mine.rows, count, valueSize);
           }
@@ -129,18 +128,17 @@ final class PortableBag {
 
   static <A> long weightGradient(
       Lanes<A> lanes,
-      INDArray values,
+      TableRows<A> table,
       INDArray slots,
       INDArray outGradients,
       INDArray weightGradients) {
     int bagSize = Math.toIntExact(slots.size(1));
-    int valueSize = Math.toIntExact(values.size(1));
+    int valueSize = table.valueSize();
     Slab<long[]> at = Slab.longs(slots);
-    long status = range(at, values.size(0));
+    long status = range(at, table.slots());
     if (status != Kernels.OK) {
       return status;
     }
-    Slab<A> table = lanes.slab(values);
     Slab<A> gradients = lanes.slab(outGradients);
     Slab<A> weightsOut = lanes.slab(weightGradients);
     final class Scratch {
@@ -157,7 +155,7 @@ final class PortableBag {
           at.read(bag * bagSize, mine.slots, 0, bagSize);
           gradients.read(bag * valueSize, mine.gradient, 0, valueSize);
           for (int k = 0; k < bagSize; k++) {
-            table.read(mine.slots[k] * valueSize, mine.value, 0, valueSize);
+            table.read(mine.slots[k], mine.value);
             lanes.set(mine.dots, k, lanes.dot(mine.gradient, mine.value, valueSize, mine.products));
           }
           weightsOut.write(bag * bagSize, mine.dots, 0, bagSize);

@@ -11,7 +11,7 @@ final class PortableBagUpdate<A> {
   private final int valueSize;
   private final long bagSize;
   private final long rowCount;
-  private final Slab<A> table;
+  private final TableRows<A> table;
   private final Slab<A> weights;
   private final Slab<A> outGradients;
   private final Slab<long[]> order;
@@ -19,12 +19,16 @@ final class PortableBagUpdate<A> {
   private final Slab<long[]> starts;
 
   PortableBagUpdate(
-      Lanes<A> lanes, INDArray values, INDArray weights, INDArray outGradients, Accesses accesses) {
+      Lanes<A> lanes,
+      TableRows<A> table,
+      INDArray weights,
+      INDArray outGradients,
+      Accesses accesses) {
     this.lanes = lanes;
-    this.valueSize = Math.toIntExact(values.size(1));
+    this.valueSize = table.valueSize();
     this.bagSize = weights.size(1);
     this.rowCount = accesses.rows().length();
-    this.table = lanes.slab(values);
+    this.table = table;
     this.weights = lanes.slab(weights);
     this.outGradients = lanes.slab(outGradients);
     this.order = Slab.longs(accesses.order());
@@ -59,9 +63,9 @@ final class PortableBagUpdate<A> {
     }
 
     void subtract() {
-      table.read(at, out, 0, valueSize);
+      table.read(number[0], out);
       lanes.subtract(out, update, valueSize);
-      table.write(at, out, 0, valueSize);
+      table.write(number[0], out);
     }
   }
 

@@ -28,7 +28,12 @@ final class PortableKernels implements Kernels {
 
   @Override
   public long weightedBag(INDArray values, INDArray slots, INDArray weights, INDArray out) {
-    return PortableBag.forward(Lanes.of(values), values, slots, weights, out);
+    return forward(Lanes.of(values), values, slots, weights, out);
+  }
+
+  private static <A> long forward(
+      Lanes<A> lanes, INDArray values, INDArray slots, INDArray weights, INDArray out) {
+    return PortableBag.forward(lanes, TableRows.of(lanes, values), slots, weights, out);
   }
 
   @Override
@@ -54,8 +59,12 @@ final class PortableKernels implements Kernels {
   @Override
   public long weightedBagWeightGradient(
       INDArray values, INDArray slots, INDArray outGradients, INDArray weightGradients) {
-    return PortableBag.weightGradient(
-        Lanes.of(values), values, slots, outGradients, weightGradients);
+    return weightGradient(Lanes.of(values), values, slots, outGradients, weightGradients);
+  }
+
+  private static <A> long weightGradient(
+      Lanes<A> lanes, INDArray values, INDArray slots, INDArray outGradients, INDArray out) {
+    return PortableBag.weightGradient(lanes, TableRows.of(lanes, values), slots, outGradients, out);
   }
 
   @Override
@@ -86,8 +95,7 @@ final class PortableKernels implements Kernels {
       INDArray outGradients,
       Accesses accesses,
       AdamStep step) {
-    return new PortableBagUpdate<>(Lanes.of(values), values, weights, outGradients, accesses)
-        .adam(m, v, step);
+    return update(Lanes.of(values), values, weights, outGradients, accesses).adam(m, v, step);
   }
 
   @Override
@@ -97,8 +105,13 @@ final class PortableKernels implements Kernels {
       INDArray outGradients,
       Accesses accesses,
       double stepSize) {
-    return new PortableBagUpdate<>(Lanes.of(values), values, weights, outGradients, accesses)
-        .sgd(stepSize);
+    return update(Lanes.of(values), values, weights, outGradients, accesses).sgd(stepSize);
+  }
+
+  private static <A> PortableBagUpdate<A> update(
+      Lanes<A> lanes, INDArray values, INDArray weights, INDArray outGradients, Accesses accesses) {
+    return new PortableBagUpdate<>(
+        lanes, TableRows.of(lanes, values), weights, outGradients, accesses);
   }
 
   @Override
@@ -119,5 +132,10 @@ final class PortableKernels implements Kernels {
   @Override
   public long adviseHugePages(INDArray table) {
     return 0;
+  }
+
+  @Override
+  public CompactKernels compact() {
+    return new PortableCompactKernels();
   }
 }

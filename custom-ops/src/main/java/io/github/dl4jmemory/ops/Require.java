@@ -92,6 +92,30 @@ final class Require {
     }
   }
 
+  /** The dtype in which a table is stored: it cannot be cast, because a table is never copied. */
+  void stored(String parameter, INDArray array, DataType type) {
+    if (array.dataType() != type) {
+      throw error(
+          parameter,
+          type.toString(),
+          array.dataType().toString(),
+          array,
+          "create it with dtype " + type + " and fill it with MemoryOps.writeRows");
+    }
+  }
+
+  /** Contiguous in 'c' order, because arrays of this size are never copied. */
+  void contiguous(String parameter, INDArray array) {
+    if (!Dense.contiguous(array)) {
+      throw error(
+          parameter,
+          "a contiguous array in 'c' order",
+          "strides " + Arrays.toString(array.stride()),
+          array,
+          "keep tables in 'c' order");
+    }
+  }
+
   /** LONG, as slots and rows are; INT is cast. */
   INDArray longs(String parameter, INDArray array) {
     if (array.dataType() == DataType.INT64) {
@@ -120,7 +144,7 @@ final class Require {
   }
 
   /** The rows ascend, without repeats, and lie in [0, slots). */
-  void ascending(String parameter, INDArray rows, long slots) {
+  void ascending(String parameter, INDArray rows, long slots, String fix) {
     if (rows.isEmpty()) {
       return;
     }
@@ -137,7 +161,7 @@ final class Require {
               "distinct rows in [0, " + slots + "), ascending",
               block[i] + " after " + (previous < 0 ? "the start" : previous),
               rows,
-              "pass the rows of weightedBagGradient");
+              fix);
         }
         previous = block[i];
       }

@@ -128,7 +128,7 @@ final class RowUpdate {
     INDArray longRows = Dense.in(require.longs("rows", rows));
     require.shape("rowGradients", rowGradients, ROW_GRADIENTS, rows.size(0), values.size(1));
     require.type("rowGradients", rowGradients, values.dataType());
-    require.ascending("rows", longRows, values.size(0));
+    require.ascending("rows", longRows, values.size(0), "pass the rows of weightedBagGradient");
     return longRows;
   }
 }

@@ -4,6 +4,7 @@ import java.nio.ByteBuffer;
 import java.nio.DoubleBuffer;
 import java.nio.FloatBuffer;
 import java.nio.LongBuffer;
+import java.nio.ShortBuffer;
 import org.bytedeco.javacpp.Pointer;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -12,7 +13,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * holds fewer than 2^31 bytes, so the array is seen through windows of a fixed number of elements;
  * a run may cross from one window into the next. Safe for several threads on separate runs.
  *
- * @param <A> float[], double[] or long[]
+ * @param <A> float[], double[], long[], short[] (any dtype of two bytes) or byte[]
  */
 abstract class Slab<A> {
   /** Elements of a window: 2^27, of 8 bytes at most. */
@@ -38,6 +39,14 @@ abstract class Slab<A> {
 
   static Slab<long[]> longs(INDArray array) {
     return new Longs(array, WINDOW);
+  }
+
+  static Slab<short[]> shorts(INDArray array) {
+    return new Shorts(array, WINDOW);
+  }
+
+  static Slab<byte[]> bytes(INDArray array) {
+    return new Bytes(array, WINDOW);
   }
 
   long length() {
@@ -166,6 +175,48 @@ abstract class Slab<A> {
 
     @Override
     void put(int window, int at, long[] source, int offset, int length) {
+      windows[window].put(at, source, offset, length);
+    }
+  }
+
+  static final class Shorts extends Slab<short[]> {
+    private final ShortBuffer[] windows;
+
+    Shorts(INDArray array, int window) {
+      super(array, window);
+      ByteBuffer[] bytes = windows(array, window);
+      windows = new ShortBuffer[bytes.length];
+      for (int i = 0; i < bytes.length; i++) {
+        windows[i] = bytes[i].asShortBuffer();
+      }
+    }
+
+    @Override
+    void get(int window, int at, short[] into, int offset, int length) {
+      windows[window].get(at, into, offset, length);
+    }
+
+    @Override
+    void put(int window, int at, short[] source, int offset, int length) {
+      windows[window].put(at, source, offset, length);
+    }
+  }
+
+  static final class Bytes extends Slab<byte[]> {
+    private final ByteBuffer[] windows;
+
+    Bytes(INDArray array, int window) {
+      super(array, window);
+      windows = windows(array, window);
+    }
+
+    @Override
+    void get(int window, int at, byte[] into, int offset, int length) {
+      windows[window].get(at, into, offset, length);
+    }
+
+    @Override
+    void put(int window, int at, byte[] source, int offset, int length) {
       windows[window].put(at, source, offset, length);
     }
   }

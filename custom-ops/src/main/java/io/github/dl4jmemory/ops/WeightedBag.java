@@ -2,13 +2,14 @@ package io.github.dl4jmemory.ops;
 
 import static io.github.dl4jmemory.ops.Require.ANY;
 
+import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
 /** Checks the arguments of weightedBag and of its gradient, and calls the kernels. */
 final class WeightedBag {
-  private static final String BAG = "[bags, bagSize]";
-  private static final String OUT = "[bags, valueSize]";
+  static final String BAG = "[bags, bagSize]";
+  static final String OUT = "[bags, valueSize]";
 
   private WeightedBag() {}
 
@@ -135,7 +136,7 @@ final class WeightedBag {
   }
 
   /** The slots as LONG. */
-  private static INDArray requireSlots(Require require, INDArray slots) {
+  static INDArray requireSlots(Require require, INDArray slots) {
     require.shape("slots", slots, BAG, ANY, ANY);
     require.positive("slots", slots, 1, "bagSize");
     return require.longs("slots", slots);
@@ -143,11 +144,16 @@ final class WeightedBag {
 
   private static void requireGradients(
       Require require, INDArray values, INDArray weights, INDArray outGradients) {
+    requireGradients(require, values.dataType(), values.size(1), weights, outGradients);
+  }
+
+  static void requireGradients(
+      Require require, DataType type, long valueSize, INDArray weights, INDArray outGradients) {
     require.shape("weights", weights, BAG, ANY, ANY);
     require.positive("weights", weights, 1, "bagSize");
-    require.type("weights", weights, values.dataType());
-    require.shape("outGradients", outGradients, OUT, weights.size(0), values.size(1));
-    require.type("outGradients", outGradients, values.dataType());
+    require.type("weights", weights, type);
+    require.shape("outGradients", outGradients, OUT, weights.size(0), valueSize);
+    require.type("outGradients", outGradients, type);
   }
 
   /** Weights and gradients of the bags whose slots were grouped, for a table that was checked. */

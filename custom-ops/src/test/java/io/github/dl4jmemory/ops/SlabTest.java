@@ -86,6 +86,54 @@ class SlabTest {
     }
   }
 
+  @Test
+  void shortsAreReadAndWrittenAcrossWindows(Random random) {
+    for (int window : WINDOWS) {
+      INDArray array = Elements.uniform(random, DataType.BFLOAT16, LENGTH);
+      float[] model = array.castTo(DataType.FLOAT).data().asFloat();
+      Slab<short[]> slab = new Slab.Shorts(array, window);
+      for (int i = 0; i < 50; i++) {
+        int from = random.nextInt(LENGTH);
+        int length = random.nextInt(LENGTH - from + 1);
+        short[] run = new short[length + 3];
+        slab.read(from, run, 2, length);
+        for (int j = 0; j < length; j++) {
+          assertEquals(model[from + j], Float.intBitsToFloat(run[j + 2] << 16));
+        }
+        run[2] = (short) (0x3F80 + i);
+        slab.write(from, run, 2, length);
+        if (length > 0) {
+          model[from] = Float.intBitsToFloat(0x3F80 + i << 16);
+        }
+      }
+      assertArrayEquals(model, array.castTo(DataType.FLOAT).data().asFloat());
+    }
+  }
+
+  @Test
+  void bytesAreReadAndWrittenAcrossWindows(Random random) {
+    for (int window : WINDOWS) {
+      INDArray array = Elements.whole(random, DataType.INT8, 127, LENGTH);
+      int[] model = array.data().asInt();
+      Slab<byte[]> slab = new Slab.Bytes(array, window);
+      for (int i = 0; i < 50; i++) {
+        int from = random.nextInt(LENGTH);
+        int length = random.nextInt(LENGTH - from + 1);
+        byte[] run = new byte[length + 3];
+        slab.read(from, run, 2, length);
+        for (int j = 0; j < length; j++) {
+          assertEquals(model[from + j], run[j + 2]);
+        }
+        run[2] = (byte) -i;
+        slab.write(from, run, 2, length);
+        if (length > 0) {
+          model[from] = -i;
+        }
+      }
+      assertArrayEquals(model, array.data().asInt());
+    }
+  }
+
   /** The window of a position beyond 2^31 elements, without an array of that size. */
   @Test
   void positionsBeyondTheRangeOfIntAreFound() {
@@ -116,5 +164,23 @@ class SlabTest {
     float[] run = new float[20];
     Slab.floats(view).read(0, run, 0, 20);
     AssertClose.same("view", Elements.doubles(view), Nd4j.createFromArray(run));
+  }
+
+  @Test
+  void viewsOfSmallDtypesStartAtTheirOffset(Random random) {
+    INDArray halves = Elements.uniform(random, DataType.BFLOAT16, 11, 5);
+    INDArray half = halves.get(NDArrayIndex.interval(3, 7), NDArrayIndex.all());
+    short[] run = new short[20];
+    Slab.shorts(half).read(0, run, 0, 20);
+    float[] floats = new float[20];
+    for (int i = 0; i < 20; i++) {
+      floats[i] = Float.intBitsToFloat(run[i] << 16);
+    }
+    AssertClose.same("bfloat16", Elements.doubles(half), Nd4j.createFromArray(floats));
+    INDArray whole = Elements.whole(random, DataType.INT8, 127, 11, 5);
+    INDArray view = whole.get(NDArrayIndex.interval(3, 7), NDArrayIndex.all());
+    byte[] bytes = new byte[20];
+    Slab.bytes(view).read(0, bytes, 0, 20);
+    AssertClose.same("int8", Elements.doubles(view), Nd4j.createFromArray(bytes));
   }
 }
