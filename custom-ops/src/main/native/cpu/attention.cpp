@@ -20,8 +20,6 @@ namespace dm {
 namespace DM_TIER {
 namespace {
 
-DM_INLINE float log_of(float x) { return __builtin_logf(x); }
-DM_INLINE double log_of(double x) { return __builtin_log(x); }
 DM_INLINE float root_of(float x) { return __builtin_sqrtf(x); }
 DM_INLINE double root_of(double x) { return __builtin_sqrt(x); }
 
@@ -104,7 +102,7 @@ class Forward {
   void finish(int64_t r, bool padding, T *out, T *logSum) const {
     const T share = T(1) / total_[r];
     for (int64_t c = 0; c < sizes_.headSize; c++) out[c] = padding ? T(0) : sums_[r * head.width() + c] * share;
-    *logSum = padding ? T(-kHidden) : top_[r] + log_of(total_[r]);
+    *logSum = padding ? T(-kHidden) : top_[r] + T(log_of(double(total_[r])));
   }
 
   const AttentionSizes &sizes_;

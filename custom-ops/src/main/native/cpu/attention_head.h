@@ -36,6 +36,11 @@ struct Packed {
   static int64_t room(int64_t count) { return (count + kKeys - 1) / kKeys * kKeys; }
   static int64_t bytes(int64_t count, int64_t width) { return Scratch::bytes<T>(room(count) * width); }
 
+  void take(Scratch &scratch, int64_t most, int64_t width) {
+    rows = scratch.take<T>(room(most) * width);
+    panels = scratch.take<T>(room(most) * width);
+  }
+
   // positions: null for 0, 1, 2, ...; a row of padding is zero.
   void pack_rows(Rows<const T> from, const int64_t *positions, const int8_t *kinds, int64_t count, int64_t headSize,
                  int64_t width) {
@@ -62,9 +67,8 @@ struct KeyList {
   static int64_t bytes(int64_t count, int64_t width) { return 4 * Packed<T>::bytes(count, width); }
 
   void take(Scratch &scratch, int64_t most, int64_t width) {
-    for (T **part : {&keys.rows, &keys.panels, &values.rows, &values.panels}) {
-      *part = scratch.take<T>(Packed<T>::room(most) * width);
-    }
+    keys.take(scratch, most, width);
+    values.take(scratch, most, width);
   }
 
   void pack(Rows<const T> keyRows, Rows<const T> valueRows, const int64_t *positions, const int8_t *kinds, int64_t headSize,

@@ -1,3 +1,5 @@
+// Exponentials and logarithms.
+//
 // e^x of a vector, for x <= 0 as softmax needs it: x may be -infinity (exactly 0), and NaN stays NaN.
 //
 // x = k ln 2 + r with |r| <= ln 2 / 2; e^r by a polynomial; 2^k by writing k into the exponent. Relative error below 2 units
@@ -57,6 +59,23 @@ DM_INLINE Vec<T> exp_of(Vec<T> x) {
   Vec<T> e;
   __builtin_memcpy(&e, &result, sizeof e);
   return e;
+}
+
+// The natural logarithm of a normal number, within 2 units in the last place; NaN and infinity stay what they are.
+// x = 2^k m with m in [0.7, 1.5); log m = 2 (s + s^3/3 + s^5/5 + ...) with s = (m - 1) / (m + 1), |s| < 0.2. The C library's
+// is not used: its symbol is newer than the systems that this library is for.
+DM_INLINE double log_of(double x) {
+  if (!(x < __builtin_inf())) return x;
+  int64_t bits;
+  __builtin_memcpy(&bits, &x, sizeof bits);
+  int64_t k = (bits - 0x3fe6666666666666) >> 52;  // from the bits of 0.7
+  bits -= k << 52;
+  double m;
+  __builtin_memcpy(&m, &bits, sizeof m);
+  const double s = (m - 1) / (m + 1), square = s * s;
+  double series = 0;
+  for (int term = 25; term >= 1; term -= 2) series = series * square + 1.0 / term;
+  return double(k) * 0.6931471805599453 + 2 * s * series;
 }
 
 }  // namespace DM_TIER

@@ -32,7 +32,11 @@ final class SeparatorAttention {
   }
 
   static void backward(
-      AttentionInput in, INDArray out, INDArray logSums, INDArray outGradients, INDArray[] results) {
+      AttentionInput in,
+      INDArray out,
+      INDArray logSums,
+      INDArray outGradients,
+      INDArray[] results) {
     Require require = Require.op("separatorAttentionGradient");
     requireInput(require, in);
     requireResults(require, in, out, logSums);
@@ -117,7 +121,7 @@ final class SeparatorAttention {
   private static void requireKinds(Require require, AttentionInput in) {
     INDArray kinds = in.kinds();
     require.shape("kinds", kinds, "[batch, time]", in.query().size(0), in.query().size(1));
-    if (kinds.dataType() != DataType.BYTE) {
+    if (kinds.dataType() != DataType.INT8) {
       throw require.error(
           "kinds", "BYTE", kinds.dataType().toString(), kinds, "cast it with castTo(BYTE)");
     }
@@ -140,8 +144,7 @@ final class SeparatorAttention {
       Require require, AttentionInput in, INDArray out, INDArray logSums) {
     INDArray query = in.query();
     like(require, "out", QUERY, out, query);
-    require.shape(
-        "logSums", logSums, LOG_SUMS, query.size(0), query.size(2), query.size(1));
+    require.shape("logSums", logSums, LOG_SUMS, query.size(0), query.size(2), query.size(1));
     require.type("logSums", logSums, query.dataType());
   }
 

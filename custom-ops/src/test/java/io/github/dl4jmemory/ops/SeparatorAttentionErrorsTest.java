@@ -13,7 +13,7 @@ class SeparatorAttentionErrorsTest {
   private final INDArray query = Nd4j.ones(DataType.FLOAT, 2, 5, 6, 3);
   private final INDArray keys = Nd4j.ones(DataType.FLOAT, 2, 5, 2, 3);
   private final INDArray values = Nd4j.ones(DataType.FLOAT, 2, 5, 2, 3);
-  private final INDArray kinds = Nd4j.zeros(DataType.BYTE, 2, 5);
+  private final INDArray kinds = Nd4j.zeros(DataType.INT8, 2, 5);
   private final INDArray out = Nd4j.zeros(DataType.FLOAT, 2, 5, 6, 3);
   private final INDArray logSums = Nd4j.zeros(DataType.FLOAT, 2, 6, 5);
 
@@ -69,7 +69,7 @@ class SeparatorAttentionErrorsTest {
         "kinds: expected BYTE, got INT (shape [2, 5]). Fix: cast it with castTo(BYTE)",
         query,
         keys,
-        Nd4j.zeros(DataType.INT, 2, 5),
+        Nd4j.zeros(DataType.INT32, 2, 5),
         3,
         4);
     for (int wrong : new int[] {-1, 3}) {
@@ -90,7 +90,7 @@ class SeparatorAttentionErrorsTest {
     refuses(
         "query: expected FLOAT or DOUBLE, got INT (shape [2, 5, 6, 3]). Fix: cast it with"
             + " castTo(FLOAT)",
-        query.castTo(DataType.INT),
+        query.castTo(DataType.INT32),
         keys,
         kinds,
         3,

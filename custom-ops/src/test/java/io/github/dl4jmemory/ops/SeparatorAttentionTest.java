@@ -27,7 +27,15 @@ class SeparatorAttentionTest {
     final INDArray outGradients;
 
     /** kinds: a string of . token, s separator, p padding for each example. */
-    Case(Random random, DataType type, int heads, int groups, int size, int a, int n, String... kinds) {
+    Case(
+        Random random,
+        DataType type,
+        int heads,
+        int groups,
+        int size,
+        int a,
+        int n,
+        String... kinds) {
       int batch = kinds.length;
       int time = kinds[0].length();
       in =
@@ -52,8 +60,7 @@ class SeparatorAttentionTest {
       INDArray[] results = {in.query().ulike(), in.keys().ulike(), in.values().ulike()};
       assertEquals(
           Kernels.OK,
-          attention.backward(
-              in, out, logSums, outGradients, results[0], results[1], results[2]));
+          attention.backward(in, out, logSums, outGradients, results[0], results[1], results[2]));
       double[][] expected = oracle.gradients(outGradients);
       String[] names = {"query gradient", "key gradient", "value gradient"};
       for (int i = 0; i < names.length; i++) {
@@ -63,7 +70,7 @@ class SeparatorAttentionTest {
   }
 
   private static INDArray kinds(String... examples) {
-    INDArray kinds = Nd4j.create(DataType.BYTE, examples.length, examples[0].length());
+    INDArray kinds = Nd4j.create(DataType.INT8, examples.length, examples[0].length());
     for (int b = 0; b < examples.length; b++) {
       for (int i = 0; i < examples[b].length(); i++) {
         kinds.putScalar(b, i, ".sp".indexOf(examples[b].charAt(i)));
@@ -103,7 +110,9 @@ class SeparatorAttentionTest {
         });
   }
 
-  /** Left, right and inner padding; rows with other separators; initial tokens after the padding. */
+  /**
+   * Left, right and inner padding; rows with other separators; initial tokens after the padding.
+   */
   @Test
   void padding(Random random) {
     Tiers.each(
@@ -195,10 +204,8 @@ class SeparatorAttentionTest {
           AttentionOracle oracle =
               new AttentionOracle(
                   large.in.query(), large.in.keys(), large.in.values(), large.in.kinds(), 1, 5);
-          assertEquals(
-              Kernels.OK, kernels.attention().forward(large.in, large.out, large.logSums));
-          AssertClose.close(
-              "out", oracle.out(), large.out, AssertClose.tolerance(type, 61, 300));
+          assertEquals(Kernels.OK, kernels.attention().forward(large.in, large.out, large.logSums));
+          AssertClose.close("out", oracle.out(), large.out, AssertClose.tolerance(type, 61, 300));
           Case broken = new Case(random, type, 1, 1, 3, 1, 5, "......p....");
           broken.in.query().putScalar(new int[] {0, 4, 0, 1}, Double.NaN);
           broken.in.keys().putScalar(new int[] {0, 6, 0, 1}, Double.NaN); // padding: not read

@@ -38,8 +38,7 @@ public final class AttentionOracle {
     if (j > i || kinds[b * time + j] == 2 || kinds[b * time + i] == 2) {
       return false;
     }
-    long before =
-        Arrays.stream(kinds, b * time, b * time + j).filter(kind -> kind != 2).count();
+    long before = Arrays.stream(kinds, b * time, b * time + j).filter(kind -> kind != 2).count();
     return before < initial || kinds[b * time + j] == 1 || i - j < window;
   }
 
@@ -114,9 +113,7 @@ public final class AttentionOracle {
   /** Gradients of query, keys and values, flat. */
   public double[][] gradients(INDArray outGradients) {
     double[] g = Elements.doubles(outGradients);
-    double[][] d = {
-      new double[query.length], new double[keys.length], new double[values.length]
-    };
+    double[][] d = {new double[query.length], new double[keys.length], new double[values.length]};
     forEach(
         (b, i, head) -> {
           double[] p = probabilities(b, i, head);
