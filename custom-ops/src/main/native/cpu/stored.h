@@ -43,6 +43,17 @@ DM_INLINE Vec<float> decode_vector(const int8_t *p) {
   const __m128i x = _mm_loadl_epi64(reinterpret_cast<const __m128i *>(p));
   return (Vec<float>)_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(x));
 }
+#elif defined(__SSE2__)
+DM_INLINE Vec<float> decode_vector(const uint16_t *p) {
+  const __m128i x = _mm_loadl_epi64(reinterpret_cast<const __m128i *>(p));
+  return (Vec<float>)_mm_unpacklo_epi16(_mm_setzero_si128(), x);
+}
+DM_INLINE Vec<float> decode_vector(const int8_t *p) {
+  int32_t four;
+  __builtin_memcpy(&four, p, sizeof four);
+  const __m128i x = _mm_cvtsi32_si128(four), twice = _mm_unpacklo_epi8(x, x);
+  return (Vec<float>)_mm_cvtepi32_ps(_mm_srai_epi32(_mm_unpacklo_epi16(twice, twice), 24));
+}
 #else
 template <class E>
 DM_INLINE Vec<float> decode_vector(const E *p) {

@@ -65,16 +65,19 @@ final class Int8Rows implements TableRows<float[]> {
     return largest >= INFINITY ? Float.NaN : Float.intBitsToFloat(largest) / LARGEST;
   }
 
-  /** floor(x + u), u = the upper 24 bits / 2^24, as exact as the fraction of x is. */
+  /**
+   * floor(x + u), u = the upper 24 bits / 2^24, as exact as the fraction of x is. Both comparisons
+   * are signs of differences: a branch on them would be guessed wrong every other time.
+   */
   static int rounded(float x, int random) {
     int whole = (int) x;
-    if (whole > x) {
-      whole--;
-    }
+    whole -= sign(x - whole);
     float u = (random >>> 8) * 0x1p-24f;
-    if (u < x - whole) {
-      whole++;
-    }
+    whole += sign(u - (x - whole));
     return Math.max(-LARGEST, Math.min(LARGEST, whole));
+  }
+
+  private static int sign(float x) {
+    return Float.floatToRawIntBits(x) >>> 31;
   }
 }

@@ -45,13 +45,17 @@ final class NormalRow {
     float sine = sine(x, z);
     float cosine = cosine(z);
     int quadrant = b >>> 30;
-    boolean swap = (quadrant & 1) != 0;
-    float first = swap ? sine : cosine;
-    float second = swap ? cosine : sine;
-    into[column] = deviation * (radius * ((quadrant + 1 & 2) != 0 ? -first : first));
+    int swap = -(quadrant & 1);
+    into[column] = deviation * (radius * picked(cosine, sine, swap, quadrant + 1));
     if (column + HALF < length) {
-      into[column + HALF] = deviation * (radius * ((quadrant & 2) != 0 ? -second : second));
+      into[column + HALF] = deviation * (radius * picked(sine, cosine, swap, quadrant));
     }
+  }
+
+  /** x, or y where pick is all ones; its sign changed by bit 1 of a quadrant. Without a branch. */
+  private static float picked(float x, float y, int pick, int quadrant) {
+    int bits = Float.floatToRawIntBits(x) & ~pick | Float.floatToRawIntBits(y) & pick;
+    return Float.intBitsToFloat(bits ^ quadrant >> 1 << 31);
   }
 
   /** Of a number in (0, 1]: exponent and mantissa, the latter by the series of artanh. */

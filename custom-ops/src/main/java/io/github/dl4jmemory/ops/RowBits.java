@@ -41,16 +41,4 @@ final class RowBits {
     x = (x ^ x >>> 15) * SECOND;
     return x ^ x >>> 16;
   }
-
-  /** The bits of columns 0 .. length - 1. */
-  void fill(int[] bits, int length) {
-    int first = low;
-    int second = high;
-    for (int c = 0; c < length; c++) {
-      int x = c + first;
-      x = (x ^ x >>> 16) * FIRST + second;
-      x = (x ^ x >>> 15) * SECOND;
-      bits[c] = x ^ x >>> 16;
-    }
-  }
 }

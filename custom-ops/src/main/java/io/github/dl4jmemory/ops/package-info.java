@@ -4,7 +4,8 @@
  * <p>Every operation exists in three versions that one test holds equal: an oracle of plain loops
  * (test only), portable Java kernels that run wherever ND4J runs, and native kernels. Slots are the
  * same on all of them for given half scores; floating results agree within the rounding of their
- * sums, because the order of summation differs.
+ * sums, because the order of summation differs. What is written to a {@link
+ * io.github.dl4jmemory.ops.CompactTable} of bfloat16 or int8 rows has the same bits on all of them.
  *
  * <p>{@link io.github.dl4jmemory.ops.MemoryOps} is the door for arrays. Its methods check every
  * argument, bring views into contiguous order, and call the kernels that {@link
