@@ -95,7 +95,21 @@ enum dm_status : int32_t {
   /* The same with SGD: values[r] -= stepSize * gradient[r].                                                      */ \
   DM_API int32_t dm_bag_sgd_##SUFFIX(T *values, const T *weights, const T *outGradients, int64_t bagSize,            \
                                      int64_t valueSize, const int64_t *order, const int64_t *rows,                   \
-                                     const int64_t *starts, int64_t rowCount, double stepSize, int32_t threads);
+                                     const int64_t *starts, int64_t rowCount, double stepSize, int32_t threads);   \
+  /* Causal attention to the first `initial` tokens, to separators, and to the last `window` tokens (itself one).  */ \
+  /*   query, out [batch, time, heads, headSize]; keys, values [batch, time, keyValueHeads, headSize]              */ \
+  /*   kinds [batch, time]: 0 a token, 1 a separator, 2 padding, which is no key, no initial token, and gets zeros */ \
+  /*   head h reads key-value head h * keyValueHeads / heads; keyValueHeads divides heads; window >= 1             */ \
+  /*   logSums [batch, heads, time]: logarithm of the sum of the exponentials of a query's scores (padding: inf)   */ \
+  DM_API int32_t dm_separator_attention_##SUFFIX(const T *query, const T *keys, const T *values, const int8_t *kinds, \
+                                                 int64_t batch, int64_t time, int64_t heads, int64_t keyValueHeads,  \
+                                                 int64_t headSize, int64_t initial, int64_t window, T *out,          \
+                                                 T *logSums, int32_t threads);                                      \
+  /* Its gradient, from out and logSums as forward left them: assigned.                                           */ \
+  DM_API int32_t dm_separator_attention_bp_##SUFFIX(                                                                 \
+      const T *query, const T *keys, const T *values, const int8_t *kinds, const T *out, const T *logSums,           \
+      const T *outGradients, int64_t batch, int64_t time, int64_t heads, int64_t keyValueHeads, int64_t headSize,    \
+      int64_t initial, int64_t window, T *queryGradients, T *keyGradients, T *valueGradients, int32_t threads);
 
 DM_KERNELS(float, f32)
 DM_KERNELS(double, f64)

@@ -128,6 +128,21 @@ const char *dm_instruction_set(void) { return dm::kernels().name; }
                               double stepSize, int32_t threads) {                                                           \
     return dm::kernels().bag_sgd_##SUFFIX(values, weights, outGradients, bagSize, valueSize, order, rows, starts, rowCount, \
                                           stepSize, threads);                                                               \
+  }                                                                                                                         \
+  int32_t dm_separator_attention_##SUFFIX(const T *query, const T *keys, const T *values, const int8_t *kinds,              \
+                                          int64_t batch, int64_t time, int64_t heads, int64_t keyValueHeads,                \
+                                          int64_t headSize, int64_t initial, int64_t window, T *out, T *logSums,            \
+                                          int32_t threads) {                                                                \
+    return dm::kernels().separator_attention_##SUFFIX(query, keys, values, kinds, batch, time, heads, keyValueHeads,        \
+                                                      headSize, initial, window, out, logSums, threads);                    \
+  }                                                                                                                         \
+  int32_t dm_separator_attention_bp_##SUFFIX(                                                                               \
+      const T *query, const T *keys, const T *values, const int8_t *kinds, const T *out, const T *logSums,                  \
+      const T *outGradients, int64_t batch, int64_t time, int64_t heads, int64_t keyValueHeads, int64_t headSize,           \
+      int64_t initial, int64_t window, T *queryGradients, T *keyGradients, T *valueGradients, int32_t threads) {            \
+    return dm::kernels().separator_attention_bp_##SUFFIX(query, keys, values, kinds, out, logSums, outGradients, batch,     \
+                                                         time, heads, keyValueHeads, headSize, initial, window,             \
+                                                         queryGradients, keyGradients, valueGradients, threads);            \
   }
 
 DM_FORWARD(float, f32)

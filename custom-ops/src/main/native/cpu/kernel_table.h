@@ -17,7 +17,9 @@ namespace dm {
   ENTRY(row_adam)             \
   ENTRY(row_sgd)              \
   ENTRY(bag_adam)             \
-  ENTRY(bag_sgd)
+  ENTRY(bag_sgd)              \
+  ENTRY(separator_attention)  \
+  ENTRY(separator_attention_bp)
 
 // Those without a dtype.
 #define DM_TIERED_ALONE(ENTRY) \

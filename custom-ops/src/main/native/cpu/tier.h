@@ -46,6 +46,15 @@ int32_t bag_adam(T *values, T *m, T *v, const T *weights, const T *outGradients,
 template <class T>
 int32_t bag_sgd(T *values, const T *weights, const T *outGradients, int64_t bagSize, int64_t valueSize, const int64_t *order,
                 const int64_t *rows, const int64_t *starts, int64_t rowCount, double stepSize, int32_t threads);
+template <class T>
+int32_t separator_attention(const T *query, const T *keys, const T *values, const int8_t *kinds, int64_t batch, int64_t time,
+                            int64_t heads, int64_t keyValueHeads, int64_t headSize, int64_t initial, int64_t window, T *out,
+                            T *logSums, int32_t threads);
+template <class T>
+int32_t separator_attention_bp(const T *query, const T *keys, const T *values, const int8_t *kinds, const T *out, const T *logSums,
+                               const T *outGradients, int64_t batch, int64_t time, int64_t heads, int64_t keyValueHeads,
+                               int64_t headSize, int64_t initial, int64_t window, T *queryGradients, T *keyGradients,
+                               T *valueGradients, int32_t threads);
 
 // Those of tables of compact rows.
 int32_t compact_bag(int32_t storage, const void *values, const float *scales, const int64_t *slots, const float *weights,

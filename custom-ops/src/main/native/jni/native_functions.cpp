@@ -133,6 +133,24 @@ DM_METHOD(jlong, bagSgd)
                 0);
 }
 
+DM_METHOD(jlong, separatorAttention)
+(JNIEnv *, jclass, jboolean isDouble, jlong query, jlong keys, jlong values, jlong kinds, jlong batch, jlong time, jlong heads,
+ jlong keyValueHeads, jlong headSize, jlong initial, jlong window, jlong out, jlong logSums, jint threads) {
+  return result(DM_CALL(dm_separator_attention, at(query), at(keys), at(values), at(kinds), batch, time, heads, keyValueHeads,
+                        headSize, initial, window, at(out), at(logSums), threads),
+                0);
+}
+
+DM_METHOD(jlong, separatorAttentionBp)
+(JNIEnv *, jclass, jboolean isDouble, jlong query, jlong keys, jlong values, jlong kinds, jlong out, jlong logSums,
+ jlong outGradients, jlong batch, jlong time, jlong heads, jlong keyValueHeads, jlong headSize, jlong initial, jlong window,
+ jlong queryGradients, jlong keyGradients, jlong valueGradients, jint threads) {
+  return result(DM_CALL(dm_separator_attention_bp, at(query), at(keys), at(values), at(kinds), at(out), at(logSums),
+                        at(outGradients), batch, time, heads, keyValueHeads, headSize, initial, window, at(queryGradients),
+                        at(keyGradients), at(valueGradients), threads),
+                0);
+}
+
 // rowCountAddress: where the number of distinct rows is stored, as one long.
 DM_METHOD(jlong, groupByRow)
 (JNIEnv *, jclass, jlong slots, jlong accesses, jlong slotCount, jlong order, jlong rows, jlong starts, jlong scratch,

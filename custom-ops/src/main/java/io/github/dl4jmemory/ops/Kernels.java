@@ -97,6 +97,8 @@ interface Kernels {
 
   long zeroRows(INDArray table, INDArray rows);
 
+  AttentionKernels attention();
+
   /** Bytes of the table now advised. */
   long adviseHugePages(INDArray table);
 

@@ -296,6 +296,94 @@ public final class MemoryOps {
   }
 
   /**
+   * Causal attention of each token to the first tokens, to separators, and to its last tokens.
+   *
+   * <pre>
+   * out[b, i, h] = sum over visible j of p[j] * values[b, j, g],   g = h * keyValueHeads / heads
+   * p            = softmax over visible j of query[b, i, h] . keys[b, j, g] / sqrt(headSize)
+   * visible      = j &lt;= i, j no padding, and one of: j among the first {@code initial} tokens that
+   *                are no padding; j a separator; i - j &lt; window
+   * </pre>
+   *
+   * Every visible key counts once. With window = time this is dense causal attention. Positions
+   * (rotary) are the caller's. A token of padding is no key, and its output is zero.
+   *
+   * <p>Cost: 2 * headSize multiply-adds for every visible pair and head. No array of time * time is
+   * made; memory beside the arguments is that of the keys and values of one head a thread.
+   *
+   * <p>Source: Chen et al. 2025 (arXiv 2412.12094), section 3.2, equations (1) and (2).
+   *
+   * @param query [batch, time, heads, headSize] FLOAT or DOUBLE
+   * @param keys [batch, time, keyValueHeads, headSize], dtype of query; keyValueHeads divides heads
+   * @param values shape and dtype of keys
+   * @param kinds BYTE [batch, time]: 0 a token, 1 a separator, 2 padding
+   * @param initial first tokens that stay visible, at least 0
+   * @param window last tokens that are visible, the token itself among them, at least 1
+   * @param out shape and dtype of query: assigned
+   * @param logSums [batch, heads, time], dtype of query: assigned the logarithms of the sums that
+   *     divide the softmax, which the gradient needs; infinity for padding
+   * @throws IllegalArgumentException as the class says; if keyValueHeads does not divide heads, a
+   *     kind is none of these, or a size is out of range
+   */
+  public static void separatorAttention(
+      INDArray query,
+      INDArray keys,
+      INDArray values,
+      INDArray kinds,
+      long initial,
+      long window,
+      INDArray out,
+      INDArray logSums) {
+    AttentionInput in = new AttentionInput(query, keys, values, kinds, initial, window);
+    SeparatorAttention.forward(in, out, logSums);
+  }
+
+  /**
+   * Gradient of {@link #separatorAttention} with respect to query, keys and values.
+   *
+   * <pre>
+   * d[j]     = p[j] * (outGradients[b, i, h] . values[j] - outGradients[b, i, h] . out[b, i, h])
+   * dQuery   = sum over visible j of d[j] * keys[j] / sqrt(headSize)
+   * dKeys[j] = sum over the queries that see j of d[j] * query / sqrt(headSize)
+   * dValues[j] = sum over the queries that see j of p[j] * outGradients
+   * </pre>
+   *
+   * <p>Cost: 5 * headSize multiply-adds for every visible pair and head; on native kernels, at most
+   * batch * keyValueHeads threads.
+   *
+   * @param query as forward had it, as are keys, values, kinds, initial and window
+   * @param keys [batch, time, keyValueHeads, headSize]
+   * @param values shape of keys
+   * @param kinds BYTE [batch, time]
+   * @param initial first tokens that stay visible
+   * @param window last tokens that are visible
+   * @param out what forward assigned
+   * @param logSums what forward assigned
+   * @param outGradients shape and dtype of out
+   * @param queryGradientsOut shape and dtype of query: assigned
+   * @param keyGradientsOut shape and dtype of keys: assigned
+   * @param valueGradientsOut shape and dtype of values: assigned
+   * @throws IllegalArgumentException as {@link #separatorAttention} does
+   */
+  public static void separatorAttentionGradient(
+      INDArray query,
+      INDArray keys,
+      INDArray values,
+      INDArray kinds,
+      long initial,
+      long window,
+      INDArray out,
+      INDArray logSums,
+      INDArray outGradients,
+      INDArray queryGradientsOut,
+      INDArray keyGradientsOut,
+      INDArray valueGradientsOut) {
+    AttentionInput in = new AttentionInput(query, keys, values, kinds, initial, window);
+    INDArray[] results = {queryGradientsOut, keyGradientsOut, valueGradientsOut};
+    SeparatorAttention.backward(in, out, logSums, outGradients, results);
+  }
+
+  /**
    * Lazy Adam on the rows of a table, in place: moments and values of rows that are not named stay
    * as they are, bit for bit; the formula is that of {@link AdamStep}, then {@code values -= u}.
    *

@@ -179,6 +179,44 @@ final class NativeFunctions {
       double stepSize,
       int threads);
 
+  static native long separatorAttention(
+      boolean isDouble,
+      long query,
+      long keys,
+      long values,
+      long kinds,
+      long batch,
+      long time,
+      long heads,
+      long keyValueHeads,
+      long headSize,
+      long initial,
+      long window,
+      long out,
+      long logSums,
+      int threads);
+
+  static native long separatorAttentionBp(
+      boolean isDouble,
+      long query,
+      long keys,
+      long values,
+      long kinds,
+      long out,
+      long logSums,
+      long outGradients,
+      long batch,
+      long time,
+      long heads,
+      long keyValueHeads,
+      long headSize,
+      long initial,
+      long window,
+      long queryGradients,
+      long keyGradients,
+      long valueGradients,
+      int threads);
+
   /** {@code rowCount} is where the number of distinct rows is stored, as one long. */
   static native long groupByRow(
       long slots,

@@ -326,6 +326,11 @@ final class NativeKernels implements Kernels {
   }
 
   @Override
+  public AttentionKernels attention() {
+    return new NativeAttentionKernels();
+  }
+
+  @Override
   public long adviseHugePages(INDArray table) {
     long bytes = NativeFunctions.adviseHugePages(at(table), Dense.bytes(table));
     keep(table);

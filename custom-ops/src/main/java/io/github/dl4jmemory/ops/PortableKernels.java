@@ -136,6 +136,11 @@ final class PortableKernels implements Kernels {
   }
 
   @Override
+  public AttentionKernels attention() {
+    return PortableAttention.kernels();
+  }
+
+  @Override
   public long adviseHugePages(INDArray table) {
     return 0;
   }
