@@ -1,10 +1,14 @@
 package io.github.dl4jmemory.layers;
 
+import io.github.dl4jmemory.ops.MemoryOps;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /** Products of rows that are sorted by expert with weights [experts, in, out]: one an expert. */
 record ExpertProducts(ExpertRouting<?> routing, int experts) {
+
+  /** Rows an expert up to which its weights are read as they lie; BLAS first copies them. */
+  private static final int FEW = 16;
 
   private interface Expert {
     void visit(int expert, int from, int to);
@@ -12,6 +16,10 @@ record ExpertProducts(ExpertRouting<?> routing, int experts) {
 
   /** out = rows w; returns out. Weights of experts without rows are not read. */
   INDArray product(INDArray rows, INDArray w, INDArray out) {
+    if (routing.rows() <= FEW * routing.hitExperts()) {
+      MemoryOps.groupedMatmul(rows, w, routing.starts(), out);
+      return out;
+    }
     forEachHit(
         (expert, from, to) ->
             Matrices.product(part(rows, from, to), of(w, expert), part(out, from, to)));

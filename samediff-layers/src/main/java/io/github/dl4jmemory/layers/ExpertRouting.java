@@ -1,6 +1,7 @@
 package io.github.dl4jmemory.layers;
 
 import java.util.Arrays;
+import java.util.stream.IntStream;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
@@ -130,6 +131,15 @@ final class ExpertRouting<A> {
   /** First row of an expert; of the number of experts: all rows. */
   int start(int expert) {
     return starts[expert];
+  }
+
+  /** First rows of the experts, and at the end the number of rows, as LONG. */
+  INDArray starts() {
+    return Nd4j.createFromArray(Arrays.stream(starts).asLongStream().toArray());
+  }
+
+  long hitExperts() {
+    return IntStream.range(0, experts).filter(e -> starts[e] < starts[e + 1]).count();
   }
 
   double weight(int row) {
