@@ -101,7 +101,9 @@ final class ExpertRouting<A> {
     for (int expert : chosen) {
       starts[expert + 1]++;
     }
-    Arrays.parallelPrefix(starts, Integer::sum);
+    for (int expert = 0; expert < experts; expert++) {
+      starts[expert + 1] += starts[expert];
+    }
     int[] next = starts.clone();
     for (int i = 0; i < rows; i++) {
       rowOf[i] = next[chosen[i]]++;
