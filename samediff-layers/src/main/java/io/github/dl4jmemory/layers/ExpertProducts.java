@@ -16,7 +16,7 @@ record ExpertProducts(ExpertRouting<?> routing, int experts) {
 
   /** out = rows w; returns out. Weights of experts without rows are not read. */
   INDArray product(INDArray rows, INDArray w, INDArray out) {
-    if (routing.rows() <= FEW * routing.hitExperts()) {
+    if (routing.hasFewRows(FEW)) {
       MemoryOps.groupedMatmul(rows, w, routing.starts(), out);
       return out;
     }

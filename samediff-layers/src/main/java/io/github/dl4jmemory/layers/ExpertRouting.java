@@ -140,8 +140,10 @@ final class ExpertRouting<A> {
     return Nd4j.createFromArray(Arrays.stream(starts).asLongStream().toArray());
   }
 
-  long hitExperts() {
-    return IntStream.range(0, experts).filter(e -> starts[e] < starts[e + 1]).count();
+  /** Whether the experts that have rows have at most so many, on average. */
+  boolean hasFewRows(int few) {
+    return rows()
+        <= few * IntStream.range(0, experts).filter(e -> starts[e] < starts[e + 1]).count();
   }
 
   double weight(int row) {
@@ -160,11 +162,10 @@ final class ExpertRouting<A> {
       for (int token = 0; token < tokens; token++) {
         rank[token] = rowOf[token * topK + k];
       }
-      INDArray part = Nd4j.pullRows(ofRows, 1, rank, 'c');
       if (k == 0) {
-        out.assign(part);
+        Nd4j.pullRows(ofRows, out, 1, rank);
       } else {
-        out.addi(part);
+        out.addi(Nd4j.pullRows(ofRows, 1, rank, 'c'));
       }
     }
   }
