@@ -4,6 +4,7 @@ import static io.github.dl4jmemory.layers.Matrices.addProduct;
 import static io.github.dl4jmemory.layers.Matrices.product;
 
 import java.util.List;
+import java.util.function.IntConsumer;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.workspace.LayerWorkspaceMgr;
 import org.nd4j.linalg.api.buffer.DataType;
@@ -19,6 +20,8 @@ import org.nd4j.linalg.factory.Nd4j;
 final class MixtureOfExpertsRuntime<A> extends TokenwiseRuntime<MixtureOfExperts> {
 
   private static final long serialVersionUID = 1L;
+
+  private static final int CHUNK = 1 << 14; // hidden values
 
   private final transient Reals<A> reals;
   private final transient ExpertRouting<A> routing;
@@ -68,7 +71,7 @@ final class MixtureOfExpertsRuntime<A> extends TokenwiseRuntime<MixtureOfExperts
     h = reals.atLeast(h, hidden.length());
     reals.read(products.product(rows, getParam(MixtureOfExperts.W1), hidden), a);
     reals.read(products.product(rows, getParam(MixtureOfExperts.W3), hidden), b);
-    Parallel.forEach(routing.rows(), this::weightedHidden);
+    forEachRow(this::weightedHidden);
     reals.write(h, hidden);
     INDArray parts = array(routing.rows(), layerConf().getNOut());
     routing.sum(products.product(hidden, getParam(MixtureOfExperts.W2), parts), out);
@@ -82,6 +85,19 @@ final class MixtureOfExpertsRuntime<A> extends TokenwiseRuntime<MixtureOfExperts
         "fewer than 2^31 hidden values (tokens * topK * hiddenSize)",
         tokens + " tokens",
         "use smaller batches");
+  }
+
+  /** Few rows, as in decoding, are not worth a second thread. */
+  private void forEachRow(IntConsumer action) {
+    int rows = routing.rows();
+    int step = Math.max(1, CHUNK / hiddenSize);
+    Parallel.forEach(
+        (rows + step - 1) / step,
+        chunk -> {
+          for (int row = chunk * step; row < Math.min(rows, (chunk + 1) * step); row++) {
+            action.accept(row);
+          }
+        });
   }
 
   private void weightedHidden(int row) {
@@ -98,7 +114,7 @@ final class MixtureOfExpertsRuntime<A> extends TokenwiseRuntime<MixtureOfExperts
     reals.read(
         products.transposedProduct(outGradients, getParam(MixtureOfExperts.W2), hidden), hGradient);
     double[] weightGradients = new double[routing.rows()];
-    Parallel.forEach(routing.rows(), row -> weightGradients[row] = hiddenBackward(row));
+    forEachRow(row -> weightGradients[row] = hiddenBackward(row));
     reals.write(h, hidden);
     products.weightGradient(hidden, outGradients, gradientOf(MixtureOfExperts.W2));
     INDArray rows = routing.gather(x);
