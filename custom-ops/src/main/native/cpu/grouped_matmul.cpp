@@ -18,8 +18,8 @@ namespace dm {
 namespace DM_TIER {
 namespace {
 
-constexpr int kInner = 8;            // rows of a matrix at a time
-constexpr int64_t kPartBytes = 2048;  // of a row of a matrix, for one task
+constexpr int kInner = 8;             // rows of a matrix at a time
+constexpr int64_t kPartBytes = 6144;  // of a row of a matrix at most, for one task: the longer, the faster it is read
 
 template <class T>
 struct Product {
@@ -100,8 +100,11 @@ template <class T>
 int32_t grouped_matmul(const T *rows, const T *weights, const int64_t *starts, int64_t groups, int64_t nIn, int64_t nOut,
                        T *out, int32_t threads) {
   threads = most(threads, 1);
+  int64_t hit = 0;  // groups with rows
+  for (int64_t g = 0; g < groups; g++) hit += starts[g] < starts[g + 1];
   const int64_t most_columns = kPartBytes / int64_t(sizeof(T));
-  const int64_t wanted = (nOut + most_columns - 1) / most_columns;
+  // Two tasks a thread, so that none waits long for the others.
+  const int64_t wanted = most((nOut + most_columns - 1) / most_columns, (2 * threads + hit - 1) / most(hit, int64_t(1)));
   const int64_t width = ((nOut + wanted - 1) / wanted + kLine<T> - 1) / kLine<T> * kLine<T>;
   const int64_t parts = (nOut + width - 1) / width;
 #pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
