@@ -245,8 +245,8 @@ public final class MemoryOps {
   /**
    * Rows that are sorted by group, times the matrix of their group: {@code out[r] = rows[r]
    * weights[g]} for {@code starts[g] <= r < starts[g + 1]}. Matrices of groups without rows are not
-   * read. Made for few rows a group (a mixture of experts at decoding), where each matrix is read
-   * once at the speed of memory; from some 16 rows a group on, one BLAS product a group is faster.
+   * read. Made for few rows a group (a mixture of experts at decoding): each matrix is read once,
+   * as it lies. For many rows a group, as in training, take one BLAS product a group.
    *
    * <p>Cost: rows * nIn * nOut multiply-adds; nIn * nOut elements read for every group with rows.
    *
