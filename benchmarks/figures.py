@@ -70,6 +70,21 @@ def table_step(optimizer, peer_name, target, **options):
     )
 
 
+def moe_floor(name, batch):
+    return Figure(
+        name,
+        f"time of reading in sequence the weights of the experts that are hit / time of a mixture of experts that decodes"
+        f" {batch} token(s): 2 of 32 SwiGLU experts of 1024 x 1376",
+        0.7,
+        "higher",
+        "wall",
+        Side("java", "experts-decode", (f"batch={batch}",)),
+        Side("read", label="sequential read in the same process"),
+        bound="The weights of every expert that is hit come from memory once; beside that there are the router, three"
+        " calls of the kernel and some ten small operations of ND4J, which count with one token.",
+    )
+
+
 FIGURES = {
     figure.name: figure
     for figure in (
@@ -151,6 +166,9 @@ FIGURES = {
             Side("java", "table-step", ("valueSize=64", "slots=16777216")),
             Side("java", "table-step", ("valueSize=64", "slots=524288"), label="ours at 512K slots"),
         ),
+        moe_floor("moe-floor", 16),
+        moe_floor("moe-floor-1", 1),
+        moe_floor("moe-floor-64", 64),
         Figure(
             "telemetry-overhead",
             "CPU time of 100 training steps of a network whose three memories read one pool, 1M slots of 128, 128 tokens a step,"

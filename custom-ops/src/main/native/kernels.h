@@ -75,6 +75,11 @@ enum dm_status : int32_t {
                                                      int64_t bags, int64_t bagSize, int64_t slotCount,               \
                                                      int64_t valueSize, T *weightGradients, int32_t threads,         \
                                                      int64_t *where);                                               \
+  /* Rows sorted by group times the matrix of their group: out[r] = rows[r] weights[g], starts[g] <= r < starts[g+1].*/ \
+  /*   rows [rows, nIn]; weights [groups, nIn, nOut]; starts [groups+1], ascending, from 0 to rows (not checked); */ \
+  /*   out [rows, nOut]: assigned.  Matrices without rows are not read.                                           */ \
+  DM_API int32_t dm_grouped_matmul_##SUFFIX(const T *rows, const T *weights, const int64_t *starts,                  \
+                                            int64_t groups, int64_t nIn, int64_t nOut, T *out, int32_t threads);     \
   /* Lazy Adam on touched rows. g = gradientScale * gradient; m = b1 m + (1-b1) g; v = b2 v + (1-b2) g g;         */ \
   /* u = stepSize * m / (sqrt(v) + epsilon).  byRow says where the gradient of rows[j] stands (see above).        */ \
   /* subtract = 1: target[rows[j]] -= u.  subtract = 0: u replaces the gradient in place, target is not read.     */ \

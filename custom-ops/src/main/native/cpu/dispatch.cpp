@@ -105,6 +105,10 @@ const char *dm_instruction_set(void) { return dm::kernels().name; }
     return dm::kernels().weighted_bag_weights_bp_##SUFFIX(values, slots, outGradients, bags, bagSize, slotCount, valueSize,  \
                                                           weightGradients, threads, where);                                 \
   }                                                                                                                         \
+  int32_t dm_grouped_matmul_##SUFFIX(const T *rows, const T *weights, const int64_t *starts, int64_t groups, int64_t nIn,   \
+                                     int64_t nOut, T *out, int32_t threads) {                                               \
+    return dm::kernels().grouped_matmul_##SUFFIX(rows, weights, starts, groups, nIn, nOut, out, threads);                   \
+  }                                                                                                                         \
   int32_t dm_row_adam_##SUFFIX(const int64_t *rows, int64_t rowCount, int64_t valueSize, T *gradients, int32_t byRow, T *m, \
                                T *v, T *target, int32_t subtract, double stepSize, double beta1, double beta2,              \
                                double epsilon, double gradientScale, int32_t threads) {                                     \

@@ -14,6 +14,7 @@ namespace dm {
   ENTRY(weighted_bag)         \
   ENTRY(weighted_bag_bp)      \
   ENTRY(weighted_bag_weights_bp) \
+  ENTRY(grouped_matmul)       \
   ENTRY(row_adam)             \
   ENTRY(row_sgd)              \
   ENTRY(bag_adam)             \

@@ -33,6 +33,9 @@ template <class T>
 int32_t weighted_bag_weights_bp(const T *values, const int64_t *slots, const T *outGradients, int64_t bags, int64_t bagSize,
                                 int64_t slotCount, int64_t valueSize, T *weightGradients, int32_t threads, int64_t *where);
 template <class T>
+int32_t grouped_matmul(const T *rows, const T *weights, const int64_t *starts, int64_t groups, int64_t nIn, int64_t nOut,
+                       T *out, int32_t threads);
+template <class T>
 int32_t row_adam(const int64_t *rows, int64_t rowCount, int64_t valueSize, T *gradients, int32_t byRow, T *m, T *v,
                  T *target, int32_t subtract, double stepSize, double beta1, double beta2, double epsilon,
                  double gradientScale, int32_t threads);

@@ -100,6 +100,12 @@ DM_METHOD(jlong, weightedBagWeightsBp)
                 where);
 }
 
+DM_METHOD(jlong, groupedMatmul)
+(JNIEnv *, jclass, jboolean isDouble, jlong rows, jlong weights, jlong starts, jlong groups, jlong nIn, jlong nOut, jlong out,
+ jint threads) {
+  return DM_CALL(dm_grouped_matmul, at(rows), at(weights), at(starts), groups, nIn, nOut, at(out), threads);
+}
+
 DM_METHOD(jlong, rowAdam)
 (JNIEnv *, jclass, jboolean isDouble, jlong rows, jlong rowCount, jlong valueSize, jlong gradients, jint byRow, jlong m, jlong v,
  jlong target, jint subtract, jdouble stepSize, jdouble beta1, jdouble beta2, jdouble epsilon, jdouble gradientScale,

@@ -87,7 +87,7 @@ public final class Contender {
     Arrays.setAll(rates, i -> machine.sequentialRead(workload.table(), threads));
     double milliseconds = 0;
     for (double rate : rates) {
-      milliseconds += 1e3 * shape.accesses() * shape.valueSize() * Float.BYTES / rate / times;
+      milliseconds += 1e3 * workload.bytesRead(shape) / rate / times;
     }
     return String.format(Locale.ROOT, "%.6f", milliseconds);
   }

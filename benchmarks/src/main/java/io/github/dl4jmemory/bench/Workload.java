@@ -17,6 +17,13 @@ interface Workload {
     throw new UnsupportedOperationException("this workload has no table");
   }
 
+  /**
+   * Bytes of the table that an iteration has to read: unless said otherwise, the rows of its bags.
+   */
+  default long bytesRead(Shape shape) {
+    return (long) shape.accesses() * shape.valueSize() * Float.BYTES;
+  }
+
   /** The workload of a name, at a shape. */
   static Workload named(String name, Shape shape) {
     return switch (name) {
@@ -29,6 +36,7 @@ interface Workload {
       case "pool-stretch" -> PoolStretch.plain(shape);
       case "watched-stretch" -> PoolStretch.watched(shape);
       case "reads-and-update" -> new ReadsAndUpdate(shape);
+      case "experts-decode" -> new ExpertsDecode(shape);
       case "memory-step" -> new MemoryStep(shape);
       default -> throw new IllegalArgumentException("no such workload: " + name);
     };

@@ -67,6 +67,9 @@ interface Kernels {
   long weightedBagWeightGradient(
       INDArray values, INDArray slots, INDArray outGradients, INDArray weightGradients);
 
+  /** out[r] = rows[r] weights[g] for starts[g] &lt;= r &lt; starts[g + 1]; starts are valid. */
+  long groupedMatmul(INDArray rows, INDArray weights, INDArray starts, INDArray out);
+
   /** With a target, target[rows[j]] -= u; without one (null), u replaces the gradient. */
   long rowAdam(
       INDArray rows,

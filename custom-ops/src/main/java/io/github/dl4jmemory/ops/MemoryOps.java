@@ -384,6 +384,25 @@ public final class MemoryOps {
   }
 
   /**
+   * Rows that are sorted by group, times the matrix of their group: {@code out[r] = rows[r]
+   * weights[g]} for {@code starts[g] <= r < starts[g + 1]}. Matrices of groups without rows are not
+   * read. Made for few rows a group (a mixture of experts at decoding): each matrix is read once,
+   * as it lies. For many rows a group, as in training, take one BLAS product a group.
+   *
+   * <p>Cost: rows * nIn * nOut multiply-adds; nIn * nOut elements read for every group with rows.
+   *
+   * @param rows [rows, nIn] FLOAT or DOUBLE
+   * @param weights [groups, nIn, nOut], dtype of rows
+   * @param starts [groups + 1] LONG: the first row of each group, and at the end the number of rows
+   * @param out [rows, nOut], dtype of rows: assigned
+   * @throws IllegalArgumentException as the class says; if starts do not ascend from 0 to the
+   *     number of rows
+   */
+  public static void groupedMatmul(INDArray rows, INDArray weights, INDArray starts, INDArray out) {
+    GroupedMatmul.run(rows, weights, starts, out);
+  }
+
+  /**
    * Lazy Adam on the rows of a table, in place: moments and values of rows that are not named stay
    * as they are, bit for bit; the formula is that of {@link AdamStep}, then {@code values -= u}.
    *

@@ -115,6 +115,17 @@ final class NativeFunctions {
       long weightGradients,
       int threads);
 
+  static native long groupedMatmul(
+      boolean isDouble,
+      long rows,
+      long weights,
+      long starts,
+      long groups,
+      long nIn,
+      long nOut,
+      long out,
+      int threads);
+
   static native long rowAdam(
       boolean isDouble,
       long rows,

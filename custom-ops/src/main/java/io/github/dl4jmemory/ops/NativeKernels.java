@@ -181,6 +181,23 @@ final class NativeKernels implements Kernels {
   }
 
   @Override
+  public long groupedMatmul(INDArray rows, INDArray weights, INDArray starts, INDArray out) {
+    long status =
+        NativeFunctions.groupedMatmul(
+            isDouble(rows),
+            at(rows),
+            at(weights),
+            at(starts),
+            weights.size(0),
+            weights.size(1),
+            weights.size(2),
+            at(out),
+            Parallel.threads());
+    keep(rows, weights, starts, out);
+    return status;
+  }
+
+  @Override
   public long rowAdam(
       INDArray rows,
       INDArray gradients,

@@ -79,6 +79,11 @@ final class PortableKernels implements Kernels {
   }
 
   @Override
+  public long groupedMatmul(INDArray rows, INDArray weights, INDArray starts, INDArray out) {
+    return PortableGroupedMatmul.run(Lanes.of(rows), rows, weights, starts, out);
+  }
+
+  @Override
   public long rowAdam(
       INDArray rows,
       INDArray gradients,

@@ -53,6 +53,11 @@ abstract class LayerRuntime<C extends AbstractSameDiffLayer> extends AbstractLay
   /** Drops what forward kept for backward. */
   abstract void forget();
 
+  /** What the layer itself adds to the network's score in training, beside regularisation. */
+  double ownLoss() {
+    return 0;
+  }
+
   /** The layer as errors name it. */
   final String title() {
     String name = layerConf().getLayerName();
@@ -244,7 +249,7 @@ abstract class LayerRuntime<C extends AbstractSameDiffLayer> extends AbstractLay
 
   @Override
   public final double calcRegularizationScore(boolean backpropParamsOnly) {
-    double score = 0;
+    double score = ownLoss();
     for (Map.Entry<String, INDArray> parameter : paramTable.entrySet()) {
       List<Regularization> terms = getConfig().getRegularizationByParam(parameter.getKey());
       if (terms != null) {

@@ -44,6 +44,9 @@ abstract class TokenwiseRuntime<C extends TokenwiseLayer> extends LayerRuntime<C
    */
   abstract void backward(INDArray x, INDArray outGradient, INDArray xGradient);
 
+  /** Called instead of {@link #forward} when every token is masked. */
+  void forwardOfNothing() {}
+
   /** Assigns zero to the gradients of all parameters: a step in which every token is masked. */
   abstract void backwardOfNothing();
 
@@ -66,6 +69,7 @@ abstract class TokenwiseRuntime<C extends TokenwiseLayer> extends LayerRuntime<C
         workspaces.createUninitialized(
             ArrayType.ACTIVATIONS, dataType, layout.shapeWith(layerConf().getNOut()), 'c');
     if (layout.tokens() == 0) {
+      forwardOfNothing();
       return out.assign(0);
     }
     forget();

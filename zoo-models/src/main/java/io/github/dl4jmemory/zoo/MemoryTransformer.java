@@ -98,7 +98,7 @@ public final class MemoryTransformer extends TokenZooModel {
    * @return a new configuration
    */
   public ComputationGraphConfiguration conf() {
-    return new TransformerGraph(settings).conf();
+    return new TransformerGraph(settings, null).conf();
   }
 
   /**
@@ -108,7 +108,11 @@ public final class MemoryTransformer extends TokenZooModel {
    */
   @Override
   public ComputationGraph init() {
-    ComputationGraph network = new ComputationGraph(conf());
+    return network(conf());
+  }
+
+  static ComputationGraph network(ComputationGraphConfiguration conf) {
+    ComputationGraph network = new ComputationGraph(conf);
     network.init();
     RowSparseTraining.attach(network);
     return network;
@@ -158,7 +162,7 @@ public final class MemoryTransformer extends TokenZooModel {
    * @return multiply-adds per token
    */
   public long multiplyAddsPerToken() {
-    return new TransformerCost(settings).multiplyAddsPerToken();
+    return new TransformerCost(settings, null).multiplyAddsPerToken();
   }
 
   /**
@@ -167,7 +171,7 @@ public final class MemoryTransformer extends TokenZooModel {
    * @return the number that {@code init().numParams()} has
    */
   public long parameterCount() {
-    return new TransformerCost(settings).parameterCount();
+    return new TransformerCost(settings, null).parameterCount();
   }
 
   /**
@@ -425,29 +429,34 @@ public final class MemoryTransformer extends TokenZooModel {
      * @throws IllegalArgumentException when a setting is out of range, or settings contradict
      */
     public MemoryTransformer build() {
-      return new MemoryTransformer(
-          new TransformerSettings(
-                  vocabulary,
-                  model,
-                  layers,
-                  heads,
-                  hidden,
-                  context,
-                  memoryBlocks,
-                  placement,
-                  sharedPool,
-                  memoryHeads,
-                  subKeys,
-                  keySize,
-                  topK,
-                  valueSize,
-                  learningRate,
-                  valueLearningRate,
-                  warmup,
-                  steps,
-                  seed,
-                  dataType)
-              .checked());
+      return new MemoryTransformer(settings(OWNER));
+    }
+
+    /** The settings, checked, for the zoo model that errors name. */
+    TransformerSettings settings(String owner) {
+      return new TransformerSettings(
+              owner,
+              vocabulary,
+              model,
+              layers,
+              heads,
+              hidden,
+              context,
+              memoryBlocks,
+              placement,
+              sharedPool,
+              memoryHeads,
+              subKeys,
+              keySize,
+              topK,
+              valueSize,
+              learningRate,
+              valueLearningRate,
+              warmup,
+              steps,
+              seed,
+              dataType)
+          .checked();
     }
   }
 }

@@ -1,13 +1,17 @@
 package io.github.dl4jmemory.zoo;
 
-/** What a {@link MemoryTransformer} costs, counted without making it. */
-record TransformerCost(TransformerSettings settings) {
+/**
+ * What a {@link MemoryTransformer} or {@link MoeTransformer} costs, counted without making it.
+ *
+ * @param experts of the feed-forward layers; null where they have none
+ */
+record TransformerCost(TransformerSettings settings, ExpertSettings experts) {
   long multiplyAddsPerToken() {
     long total = (long) settings.model() * settings.vocabulary();
     for (int block = 0; block < settings.layers(); block++) {
       total += 4L * settings.model() * settings.model();
       total += (long) settings.model() * (settings.context() + 1);
-      total += settings.hasFeedForward(block) ? feedForwardSize() : 0;
+      total += settings.hasFeedForward(block) ? feedForwardSize(false) : 0;
       total += settings.hasMemory(block) ? memoryMultiplyAdds() : 0;
     }
     return total;
@@ -27,7 +31,7 @@ record TransformerCost(TransformerSettings settings) {
     total += tables() * settings.subKeys() * settings.subKeys() * settings.valueWidth();
     for (int block = 0; block < settings.layers(); block++) {
       total += 4 * model * model + 2 * model;
-      total += settings.hasFeedForward(block) ? feedForwardSize() : 0;
+      total += settings.hasFeedForward(block) ? feedForwardSize(true) : 0;
       total += settings.hasMemory(block) ? memoryParameters() : 0;
     }
     return total;
@@ -45,7 +49,13 @@ record TransformerCost(TransformerSettings settings) {
     return settings.sharedPool() ? 1 : settings.memoryBlocks().size();
   }
 
-  private long feedForwardSize() {
-    return 3L * settings.model() * settings.hidden();
+  /** Parameters: of all experts, or of those that one token goes through. */
+  private long feedForwardSize(boolean all) {
+    long one = 3L * settings.model() * settings.hidden();
+    if (experts == null) {
+      return one;
+    }
+    long router = (long) settings.model() * experts.experts();
+    return router + (all ? experts.experts() : experts.topK()) * one;
   }
 }

@@ -2,6 +2,7 @@ package io.github.dl4jmemory.zoo;
 
 import io.github.dl4jmemory.layers.CausalAttention;
 import io.github.dl4jmemory.layers.MemoryPool;
+import io.github.dl4jmemory.layers.MixtureOfExperts;
 import io.github.dl4jmemory.layers.NextTokenOutput;
 import io.github.dl4jmemory.layers.PooledMemory;
 import io.github.dl4jmemory.layers.ProductKeyMemory;
@@ -13,11 +14,16 @@ import org.deeplearning4j.nn.conf.ComputationGraphConfiguration.GraphBuilder;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.conf.graph.ElementWiseVertex;
 import org.deeplearning4j.nn.conf.inputs.InputType;
+import org.deeplearning4j.nn.conf.layers.Layer;
 import org.deeplearning4j.nn.weights.WeightInit;
 import org.nd4j.linalg.learning.config.Adam;
 
-/** The graph of a {@link MemoryTransformer}. */
-record TransformerGraph(TransformerSettings settings) {
+/**
+ * The graph of a {@link MemoryTransformer} or {@link MoeTransformer}.
+ *
+ * @param experts of the feed-forward layers; null where they have none
+ */
+record TransformerGraph(TransformerSettings settings, ExpertSettings experts) {
   private static final String POOL = "pool";
 
   /** Uniform in ±1/sqrt(inputs): layers that add to a residual stream begin small. */
@@ -73,8 +79,7 @@ record TransformerGraph(TransformerSettings settings) {
         .addVertex(attended, add(), in, "attention" + block)
         .addLayer(normed, RmsNorm.builder().build(), attended);
     if (settings.hasFeedForward(block)) {
-      SwiGlu feedForward = SwiGlu.builder().hiddenSize(settings.hidden()).weightInit(SMALL).build();
-      graph.addLayer("feedForward" + block, feedForward, normed);
+      graph.addLayer("feedForward" + block, feedForward(), normed);
     }
     if (settings.hasMemory(block)) {
       addMemory(graph, "memory" + block, normed);
@@ -87,6 +92,20 @@ record TransformerGraph(TransformerSettings settings) {
           out, add(), attended, (settings.hasMemory(block) ? "memory" : "feedForward") + block);
     }
     return out;
+  }
+
+  private Layer feedForward() {
+    if (experts == null) {
+      return SwiGlu.builder().hiddenSize(settings.hidden()).weightInit(SMALL).build();
+    }
+    return MixtureOfExperts.builder()
+        .experts(experts.experts())
+        .topK(experts.topK())
+        .normalizeTopK(experts.normalizeTopK())
+        .balanceLoss(experts.balanceLoss())
+        .hiddenSize(settings.hidden())
+        .weightInit(SMALL)
+        .build();
   }
 
   private static ElementWiseVertex add() {

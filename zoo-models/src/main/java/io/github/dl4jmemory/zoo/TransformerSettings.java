@@ -4,8 +4,13 @@ import io.github.dl4jmemory.zoo.MemoryTransformer.Placement;
 import java.util.List;
 import org.nd4j.linalg.api.buffer.DataType;
 
-/** Settings of a {@link MemoryTransformer}, as its builder describes them. */
+/**
+ * Settings of a {@link MemoryTransformer}, as its builder describes them.
+ *
+ * @param owner the zoo model that errors name
+ */
 record TransformerSettings(
+    String owner,
     long vocabulary,
     int model,
     int layers,
@@ -109,17 +114,16 @@ record TransformerSettings(
     atLeast(0, valueSize, "valueSize", "use 0 for as many as model");
   }
 
-  private static void atLeast(long least, long got, String parameter, String fix) {
+  private void atLeast(long least, long got, String parameter, String fix) {
     require(got >= least, parameter, "at least " + least, got, fix);
   }
 
-  private static void positive(double got, String parameter) {
+  private void positive(double got, String parameter) {
     require(
         got > 0 && got < Double.POSITIVE_INFINITY, parameter, "a positive number", got, "use 1e-3");
   }
 
-  private static void require(
-      boolean holds, String parameter, String expected, Object got, String fix) {
-    Require.that(holds, "MemoryTransformer", parameter, expected, got, fix);
+  private void require(boolean holds, String parameter, String expected, Object got, String fix) {
+    Require.that(holds, owner, parameter, expected, got, fix);
   }
 }

@@ -1,0 +1,46 @@
+// grouped_matmul against plain loops: groups with no rows up to more than two batches of four, sizes around whole lines.
+#include "typed.h"
+
+namespace {
+
+const int64_t kStarts[] = {0, 0, 1, 3, 6, 10, 10, 19, 19};
+constexpr int64_t kGroups = 8, kRows = 19;
+
+struct Size {
+  int64_t nIn, nOut;
+};
+const Size kSizes[] = {{1, 1}, {7, 5}, {8, 16}, {17, 33}, {64, 128}, {5, 1031}, {41, 513}};
+
+template <class T>
+void products() {
+  for (const Size &s : kSizes) {
+    const Array<T> rows = normals<T>(kRows * s.nIn), weights = normals<T>(kGroups * s.nIn * s.nOut);
+    std::vector<double> want(size_t(kRows * s.nOut));
+    for (int64_t g = 0; g < kGroups; g++) {
+      for (int64_t r = kStarts[g]; r < kStarts[g + 1]; r++) {
+        for (int64_t k = 0; k < s.nIn; k++) {
+          for (int64_t c = 0; c < s.nOut; c++) {
+            want[size_t(r * s.nOut + c)] += double(rows[r * s.nIn + k]) * double(weights[(g * s.nIn + k) * s.nOut + c]);
+          }
+        }
+      }
+    }
+    Array<T> first(kRows * s.nOut);
+    for (int threads = 1; threads <= 3; threads++) {
+      Array<T> out(kRows * s.nOut);
+      const int32_t status =
+          grouped(rows.data(), weights.data(), kStarts, kGroups, s.nIn, s.nOut, out.data(), threads);
+      EXPECT(status == DM_OK, "status %d", status);
+      EXPECT_CLOSE(out, want, double(s.nIn), 8.0);
+      if (threads == 1) first = out;
+      EXPECT(out.same_bits(first), "%d threads give another result", threads);
+    }
+  }
+}
+
+TEST(grouped_products_are_those_of_plain_loops) {
+  products<float>();
+  products<double>();
+}
+
+}  // namespace
