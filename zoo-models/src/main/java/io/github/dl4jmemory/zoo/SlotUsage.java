@@ -1,7 +1,9 @@
 package io.github.dl4jmemory.zoo;
 
-import io.github.dl4jmemory.layers.ProductKeyMemory;
+import io.github.dl4jmemory.layers.PooledMemory;
+import io.github.dl4jmemory.layers.ProductKeyLookup;
 import io.github.dl4jmemory.ops.MemoryOps;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.deeplearning4j.nn.api.Layer;
@@ -20,25 +22,39 @@ record SlotUsage(double shareUsed, double entropy) {
   private static final int ROWS = 256;
   private static final double EPSILON = 1e-6; // of the query and key norms
 
-  /** Over all memories of the network, reading these rows. */
+  /** Mean over all tables of the network, each read by all its memories, reading these rows. */
   static SlotUsage of(ComputationGraph network, List<int[]> rows, int context) {
-    double used = 0;
-    double entropy = 0;
-    int memories = 0;
+    Map<String, double[]> tables = new LinkedHashMap<>();
     for (Layer layer : network.getLayers()) {
-      if (layer.conf().getLayer() instanceof ProductKeyMemory memory) {
-        double[] weights = weights(network, layer, memory, rows, context);
-        used += share(weights);
-        entropy += entropy(weights) / Math.log(weights.length);
-        memories++;
+      if (layer.conf().getLayer() instanceof ProductKeyLookup memory) {
+        int slots = Math.toIntExact(memory.getSubKeys() * memory.getSubKeys());
+        double[] weights =
+            tables.computeIfAbsent(table(network, memory), name -> new double[slots]);
+        addWeights(weights, network, layer, memory, rows, context);
       }
     }
-    return new SlotUsage(used / memories, entropy / memories);
+    double used = tables.values().stream().mapToDouble(SlotUsage::share).average().orElseThrow();
+    double entropy =
+        tables.values().stream()
+            .mapToDouble(weights -> entropy(weights) / Math.log(weights.length))
+            .average()
+            .orElseThrow();
+    return new SlotUsage(used, entropy);
   }
 
   static boolean hasMemory(ComputationGraph network) {
     return java.util.Arrays.stream(network.getLayers())
-        .anyMatch(layer -> layer.conf().getLayer() instanceof ProductKeyMemory);
+        .anyMatch(layer -> layer.conf().getLayer() instanceof ProductKeyLookup);
+  }
+
+  /** The layer that owns the table: the memory itself, or its pool. */
+  private static String table(ComputationGraph network, ProductKeyLookup memory) {
+    if (memory instanceof PooledMemory) {
+      Map<String, List<String>> inputs = network.getConfiguration().getVertexInputs();
+      String link = inputs.get(memory.getLayerName()).get(0); // of the reader's input and its pool
+      return inputs.get(link).get(1);
+    }
+    return memory.getLayerName();
   }
 
   static double share(double[] weights) {
@@ -56,13 +72,13 @@ record SlotUsage(double shareUsed, double entropy) {
     return entropy;
   }
 
-  private static double[] weights(
+  private static void addWeights(
+      double[] weights,
       ComputationGraph network,
       Layer layer,
-      ProductKeyMemory memory,
+      ProductKeyLookup memory,
       List<int[]> rows,
       int context) {
-    double[] weights = new double[Math.toIntExact(memory.getSlots())];
     String input = network.getConfiguration().getVertexInputs().get(memory.getLayerName()).get(0);
     INDArray keys = keys(layer, memory);
     for (int from = 0; from < rows.size(); from += ROWS) {
@@ -72,10 +88,9 @@ record SlotUsage(double shareUsed, double entropy) {
       INDArray query = query(activations.get(input), layer, memory);
       add(weights, MemoryOps.productKeyTopK(query, keys, memory.getTopK()));
     }
-    return weights;
   }
 
-  private static INDArray query(INDArray x, Layer layer, ProductKeyMemory memory) {
+  private static INDArray query(INDArray x, Layer layer, ProductKeyLookup memory) {
     INDArray query =
         x.dup('c').reshape('c', -1, memory.getNIn()).mmul(layer.getParam("Wq")).dup('c');
     long half = memory.getKeySize() / 2;
@@ -84,7 +99,7 @@ record SlotUsage(double shareUsed, double entropy) {
         .reshape('c', query.size(0), memory.getHeads(), memory.getKeySize());
   }
 
-  private static INDArray keys(Layer layer, ProductKeyMemory memory) {
+  private static INDArray keys(Layer layer, ProductKeyLookup memory) {
     INDArray keys = layer.getParam("K");
     if (!memory.isQueryKeyNorm()) {
       return keys;
