@@ -53,6 +53,19 @@ record Settings(
       return new Shape(
           model, layers, heads, hidden, memoryHeads, newSubKeys, keySize, topK, valueLearningRate);
     }
+
+    Shape withAccesses(int newMemoryHeads, int newKeySize, int newTopK) {
+      return new Shape(
+          model,
+          layers,
+          heads,
+          hidden,
+          newMemoryHeads,
+          subKeys,
+          newKeySize,
+          newTopK,
+          valueLearningRate);
+    }
   }
 
   boolean isText() {
