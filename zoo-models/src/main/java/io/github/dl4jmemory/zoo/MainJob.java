@@ -259,7 +259,8 @@ public final class MainJob implements Callable<Integer> {
         seed);
   }
 
-  private static ByteLevelBpe tokenizer(RunFolder run, Settings settings) throws IOException {
+  /** The tokenizer of a run; trained, and kept in its folder, where there is none yet. */
+  static ByteLevelBpe tokenizer(RunFolder run, Settings settings) throws IOException {
     Path file = run.file("tokenizer.json");
     if (Files.exists(file)) {
       return ByteLevelBpe.load(file);
@@ -273,7 +274,8 @@ public final class MainJob implements Callable<Integer> {
     return tokenizer;
   }
 
-  private static TrainingData data(Settings settings, ByteLevelBpe tokenizer) throws IOException {
+  /** What a run trains on. */
+  static TrainingData data(Settings settings, ByteLevelBpe tokenizer) throws IOException {
     return settings.isText()
         ? new TextData(
             TextData.read(paths(settings)),

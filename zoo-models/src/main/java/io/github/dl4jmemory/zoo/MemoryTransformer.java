@@ -93,6 +93,20 @@ public final class MemoryTransformer extends TokenZooModel {
   }
 
   /**
+   * The places of Berges et al., for a model of any depth: three memories, or as many as fit, eight
+   * blocks apart where three fit so, else four.
+   *
+   * @param layers blocks of the model, at least 1
+   * @return blocks for {@link Builder#memoryBlocks}, ascending; 4, 12 and 20 of 24, 2, 6 and 10 of
+   *     12, the middle one of 3
+   * @throws IllegalArgumentException when layers is not positive
+   */
+  public static int[] centredBlocks(int layers) {
+    int memories = Math.max(1, Math.min(3, (layers + 3) / 4));
+    return centredBlocks(layers, memories, layers > 16 ? 8 : 4);
+  }
+
+  /**
    * Configuration of the graph.
    *
    * @return a new configuration
@@ -191,7 +205,7 @@ public final class MemoryTransformer extends TokenZooModel {
     private int heads = 4;
     private int hidden = 176;
     private int context = 128;
-    private List<Integer> memoryBlocks = List.of();
+    private List<Integer> memoryBlocks; // null: nobody has said
     private Placement placement = Placement.REPLACE;
     private boolean sharedPool;
     private int memoryHeads = 2;
@@ -276,7 +290,8 @@ public final class MemoryTransformer extends TokenZooModel {
     }
 
     /**
-     * Blocks with a memory, counted from 0; default none, a dense model.
+     * Blocks with a memory, counted from 0; default none, a dense model, or with a shared pool
+     * those of {@link MemoryTransformer#centredBlocks(int)}.
      *
      * @param blocks each from 0 to layers - 1, none twice
      * @return this builder
@@ -298,7 +313,8 @@ public final class MemoryTransformer extends TokenZooModel {
     }
 
     /**
-     * Whether all memories read one {@link MemoryPool} instead of a table each; default false.
+     * Whether all memories read one {@link MemoryPool} instead of a table each; default false. With
+     * a pool the memories stand at the paper's places, unless {@link #memoryBlocks} says others.
      *
      * @param sharedPool true for one table, whatever the number of memories
      * @return this builder
@@ -442,7 +458,7 @@ public final class MemoryTransformer extends TokenZooModel {
               heads,
               hidden,
               context,
-              memoryBlocks,
+              blocks(),
               placement,
               sharedPool,
               memoryHeads,
@@ -457,6 +473,15 @@ public final class MemoryTransformer extends TokenZooModel {
               seed,
               dataType)
           .checked();
+    }
+
+    private List<Integer> blocks() {
+      if (memoryBlocks != null) {
+        return memoryBlocks;
+      }
+      return sharedPool && layers >= 1
+          ? IntStream.of(centredBlocks(layers)).boxed().toList()
+          : List.of();
     }
   }
 }

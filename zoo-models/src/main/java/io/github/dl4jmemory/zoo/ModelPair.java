@@ -5,6 +5,7 @@ import java.util.List;
 
 /**
  * A dense and a memory model of equal compute per token: their multiply-adds differ by under 2%.
+ * The memories share one pool and stand at the places of {@link MemoryTransformer#centredBlocks}.
  */
 final class ModelPair {
   static final String DENSE = "dense";
@@ -41,10 +42,7 @@ final class ModelPair {
     MemoryTransformer.Builder builder = base(learningRate);
     return name.equals(DENSE)
         ? builder.hidden(denseHidden).build()
-        : builder
-            .hidden(shape.hidden())
-            .memoryBlocks(shape.memoryBlocks().stream().mapToInt(Integer::intValue).toArray())
-            .build();
+        : builder.hidden(shape.hidden()).sharedPool(true).build();
   }
 
   private MemoryTransformer.Builder base(double learningRate) {

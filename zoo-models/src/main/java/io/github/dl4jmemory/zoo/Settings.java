@@ -35,7 +35,6 @@ record Settings(
       int layers,
       int heads,
       int hidden,
-      List<Integer> memoryBlocks,
       int memoryHeads,
       long subKeys,
       int keySize,
@@ -43,21 +42,52 @@ record Settings(
       double valueLearningRate) {
 
     static Shape ofBiographies() {
-      return new Shape(40, 1, 4, 1, List.of(0), 2, 128, 32, 32, 5e-3);
+      return new Shape(40, 1, 4, 1, 2, 128, 32, 32, 5e-3);
     }
 
     Shape withValueLearningRate(double rate) {
-      return new Shape(
-          model, layers, heads, hidden, memoryBlocks, memoryHeads, subKeys, keySize, topK, rate);
+      return new Shape(model, layers, heads, hidden, memoryHeads, subKeys, keySize, topK, rate);
     }
 
     static Shape ofText() {
-      return new Shape(96, 3, 4, 256, List.of(1), 2, 256, 48, 16, 3e-3);
+      return new Shape(96, 3, 4, 256, 2, 256, 48, 16, 3e-3);
+    }
+
+    Shape withSubKeys(long newSubKeys) {
+      return new Shape(
+          model, layers, heads, hidden, memoryHeads, newSubKeys, keySize, topK, valueLearningRate);
+    }
+
+    Shape withAccesses(int newMemoryHeads, int newKeySize, int newTopK) {
+      return new Shape(
+          model,
+          layers,
+          heads,
+          hidden,
+          newMemoryHeads,
+          subKeys,
+          newKeySize,
+          newTopK,
+          valueLearningRate);
     }
   }
 
   boolean isText() {
     return !texts.isEmpty();
+  }
+
+  Settings withSubKeys(long subKeys) {
+    return new Settings(
+        texts,
+        people,
+        exposures,
+        vocabulary,
+        context,
+        batch,
+        steps,
+        learningRates,
+        shape.withSubKeys(subKeys),
+        seed);
   }
 
   Settings withSteps(int newSteps) {

@@ -67,6 +67,20 @@ class EvaluationTest {
   }
 
   @Test
+  void usageOfAPoolIsThatOfAllItsReaders() {
+    MemoryTransformerTest.assertPoolOfOneReaderIsAMemory(
+        (own, pooled) -> {
+          List<int[]> rows = List.of(new int[] {1, 2, 3, 9, 8, 7, 6, 5});
+          assertEquals(SlotUsage.of(own, rows, 7), SlotUsage.of(pooled, rows, 7));
+        });
+    ComputationGraph two =
+        MemoryTransformerTest.tiny().memoryBlocks(0, 2).sharedPool(true).build().init();
+    List<int[]> rows = List.of(new int[] {1, 2});
+    double share = SlotUsage.of(two, rows, 1).shareUsed();
+    assertTrue(share > 6 / 121.0 && share <= 12 / 121.0, "6 accesses of each reader: " + share);
+  }
+
+  @Test
   void lossLeavesNoMaskBehind() {
     ComputationGraph network = MemoryTransformerTest.tiny().build().init();
     List<int[]> rows = List.of(new int[] {1, 2, 3}, new int[] {4, 5, 6, 7}, new int[] {8, 9});

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.github.dl4jmemory.layers.MemoryPool;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
@@ -25,8 +26,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class MainJobTest {
-  private static final Settings.Shape SHAPE =
-      new Settings.Shape(12, 2, 2, 20, List.of(1), 2, 11, 6, 3, 1e-2);
+  private static final Settings.Shape SHAPE = new Settings.Shape(12, 2, 2, 20, 2, 11, 6, 3, 1e-2);
   private static final Settings SETTINGS =
       new Settings(List.of(), 7, 3, 300, 0, 8, 9, List.of(1e-2, 3e-3), SHAPE, 5);
 
@@ -60,6 +60,8 @@ class MainJobTest {
     assertFalse(go(parts, 2 * 9, true), "in the second training");
     assertTrue(go(parts, 1000, true));
     assertSameResults(whole, parts);
+    ComputationGraph memory = MemoryTransformer.load(whole.resolve("memory.zip"));
+    assertTrue(memory.getLayer("pool").conf().getLayer() instanceof MemoryPool);
   }
 
   @Test

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.dl4jmemory.layers.MemoryPool;
 import io.github.dl4jmemory.layers.PooledMemory;
@@ -15,7 +16,9 @@ import io.github.dl4jmemory.zoo.MemoryTransformer.Placement;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.function.BiConsumer;
 import java.util.function.UnaryOperator;
+import java.util.stream.IntStream;
 import org.deeplearning4j.nn.conf.ComputationGraphConfiguration;
 import org.deeplearning4j.nn.conf.graph.LayerVertex;
 import org.deeplearning4j.nn.conf.layers.Layer;
@@ -125,6 +128,12 @@ class MemoryTransformerTest {
     assertArrayEquals(new int[] {2, 6, 10}, MemoryTransformer.centredBlocks(12, 3, 4));
     assertArrayEquals(new int[] {0}, MemoryTransformer.centredBlocks(1, 1, 8));
     assertArrayEquals(new int[] {1, 2, 3}, MemoryTransformer.centredBlocks(4, 3, 1));
+    assertArrayEquals(new int[] {4, 12, 20}, MemoryTransformer.centredBlocks(24));
+    assertArrayEquals(new int[] {2, 6, 10}, MemoryTransformer.centredBlocks(12));
+    for (int layers = 1; layers < 30; layers++) {
+      int memories = layers < 5 ? 1 : layers < 9 ? 2 : 3;
+      assertEquals(memories, MemoryTransformer.centredBlocks(layers).length, layers + " layers");
+    }
     String refusal =
         assertThrows(IllegalArgumentException.class, () -> MemoryTransformer.centredBlocks(8, 3, 4))
             .getMessage();
@@ -133,6 +142,53 @@ class MemoryTransformerTest {
             + " into 8 layers, got 3 memories, stride 4. Fix: use fewer memories or a smaller"
             + " stride.",
         refusal);
+  }
+
+  @Test
+  void aSharedPoolPutsItsReadersThereUnlessToldOtherwise() {
+    Builder pooled = tiny().layers(12).memoryBlocks(0).sharedPool(true);
+    assertEquals(List.of(0), memories(pooled));
+    Builder centred = MemoryTransformer.builder().layers(12).sharedPool(true);
+    assertEquals(List.of(2, 6, 10), memories(centred));
+    assertEquals(List.of(4, 12, 20), memories(centred.layers(24)), "layers may follow");
+    PooledMemory memory = (PooledMemory) layer(centred.build().conf(), "memory4");
+    assertTrue(memory.isGate() && memory.isQueryKeyNorm());
+    refuses(b -> b.sharedPool(true).layers(0), "layers: expected at least 1, got 0");
+  }
+
+  /** The same parameters, one step on: the main job's pool changes no result of a memory. */
+  @Test
+  void aPoolOfOneReaderTrainsToTheBitsOfAMemory() {
+    assertPoolOfOneReaderIsAMemory(
+        (own, pooled) -> {
+          own.fit(batch());
+          pooled.fit(batch());
+          pooled
+              .paramTable()
+              .forEach((name, values) -> assertEquals(own.getParam(ownName(name)), values, name));
+        });
+  }
+
+  static void assertPoolOfOneReaderIsAMemory(
+      BiConsumer<ComputationGraph, ComputationGraph> compare) {
+    ComputationGraph own = tiny().build().init();
+    ComputationGraph pooled = tiny().sharedPool(true).build().init();
+    pooled
+        .paramTable()
+        .forEach((name, values) -> values.assign(own.getParam(ownName(name)))); // drawn in turn
+    compare.accept(own, pooled);
+  }
+
+  private static String ownName(String pooledName) {
+    return pooledName.equals("pool_V") ? "memory1_V" : pooledName;
+  }
+
+  private static List<Integer> memories(Builder builder) {
+    ComputationGraphConfiguration conf = builder.build().conf();
+    return IntStream.range(0, 30)
+        .filter(block -> conf.getVertices().containsKey("memory" + block))
+        .boxed()
+        .toList();
   }
 
   private static Layer layer(ComputationGraphConfiguration conf, String name) {
