@@ -83,4 +83,7 @@ interface Kernels {
 
   /** Bytes of the table now advised. */
   long adviseHugePages(INDArray table);
+
+  /** The kernels of UltraMem. */
+  UltraMemKernels ultraMem();
 }

@@ -115,4 +115,9 @@ final class PortableKernels implements Kernels {
   public long adviseHugePages(INDArray table) {
     return 0;
   }
+
+  @Override
+  public UltraMemKernels ultraMem() {
+    return new PortableUltraMemKernels();
+  }
 }
