@@ -87,6 +87,8 @@ enum dm_status : int32_t {
 DM_KERNELS(float, f32)
 DM_KERNELS(double, f64)
 
+#include "ultramem_kernels.h"
+
 // Sorts the accesses of a batch by slot, stably: slots [accesses] -> order [accesses] (flat positions grouped by slot,
 // ascending inside a slot), rows [accesses] (distinct slots ascending; the first *rowCount are valid), starts
 // [accesses+1] (accesses of rows[j] are order[starts[j] .. starts[j+1])). scratch: 2*accesses int64. Checks range.

@@ -15,7 +15,12 @@ namespace dm {
   ENTRY(row_adam)             \
   ENTRY(row_sgd)              \
   ENTRY(bag_adam)             \
-  ENTRY(bag_sgd)
+  ENTRY(bag_sgd)              \
+  ENTRY(tucker_topk) \
+  ENTRY(tucker_select) \
+  ENTRY(tucker_topk_bp) \
+  ENTRY(expanded_bag) \
+  ENTRY(expanded_bag_weights_bp)
 
 struct KernelTable {
   const char *name;

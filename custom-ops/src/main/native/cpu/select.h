@@ -118,6 +118,13 @@ class Selector {
     return true;
   }
 
+  // Positions of the best k of count values (padded with -inf), best first. False: a value is NaN.
+  bool positions(const T *values, int64_t count, uint32_t *at) {
+    if (!best(values, nullptr, count)) return false;
+    for (int64_t r = 0; r < k_; r++) at[r] = KeyOf<T>::tag(keys_[r]);
+    return true;
+  }
+
   // Best k of all n*n sums, from the two sorted halves. False: a sum is NaN (infinities of both signs meet).
   bool merge(const T *__restrict values1, const uint32_t *__restrict indices1, const T *__restrict values2,
              const uint32_t *__restrict indices2, int64_t n, T *scores, int64_t *slots) {

@@ -23,9 +23,11 @@ final class ExpandedBag {
     Places places = requireBags(require, values, slots, blocks, weights, expansion);
     INDArray out = Nd4j.create(values.dataType(), slots.size(0), expansion, values.size(1));
     if (!slots.isEmpty()) {
-      kernels()
-          .expandedBag(
-              Dense.in(values), places.slots(), places.blocks(), Dense.in(weights), out);
+      long status =
+          kernels()
+              .expandedBag(
+                  Dense.in(values), places.slots(), places.blocks(), Dense.in(weights), out);
+      require.ok(status, "slots", places.slots(), values.size(0));
     }
     return out;
   }
@@ -40,9 +42,11 @@ final class ExpandedBag {
     requireCores(require, cores, values);
     INDArray out = Nd4j.create(values.dataType(), slots.size(0), slots.size(1), cores);
     if (!slots.isEmpty()) {
-      kernels()
-          .expandedBagWeightGradient(
-              Dense.in(values), places.slots(), places.blocks(), Dense.in(outGradients), out);
+      long status =
+          kernels()
+              .expandedBagWeightGradient(
+                  Dense.in(values), places.slots(), places.blocks(), Dense.in(outGradients), out);
+      require.ok(status, "slots", places.slots(), values.size(0));
     }
     return out;
   }
