@@ -197,9 +197,12 @@ class SDUltraMemTest {
   }
 
   private static void assertRuns(String message, MemoryOp op) {
-    String got =
-        assertThrows(RuntimeException.class, () -> Nd4j.exec((CustomOp) op)).getMessage();
-    assertTrue(got.contains(message), got);
+    Throwable failure = assertThrows(RuntimeException.class, () -> Nd4j.exec((CustomOp) op));
+    StringBuilder texts = new StringBuilder();
+    for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+      texts.append(cause.getMessage()).append('\n');
+    }
+    assertTrue(texts.toString().contains(message), () -> message + " is not in\n" + texts);
   }
 
   @Test
