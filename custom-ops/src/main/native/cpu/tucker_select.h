@@ -38,7 +38,7 @@ template <class T>
 class TuckerSelector {
  public:
   static int64_t scratch_bytes(int64_t rank, int64_t n, int64_t k) {
-    return Scratch::bytes<T>(padded<T>(n)) + Scratch::bytes<T>(k) + Scratch::bytes<T>(rank * Candidates<T>::wide(k)) +
+    return Scratch::bytes<T>(padded<T>(n)) + Scratch::bytes<T>(rank * Candidates<T>::wide(k)) +
            Scratch::bytes<T>(padded<T>(k * k) + kLanes<T>) + Scratch::bytes<uint32_t>(k) + Scratch::bytes<T>(rank * rank) +
            Selector<T>::scratch_bytes(most(n, k * k), k);
   }
@@ -46,7 +46,6 @@ class TuckerSelector {
   void take(Scratch &scratch, int64_t rank, int64_t coreCount, int64_t n, int64_t k) {
     rank_ = rank, coreCount_ = coreCount, n_ = n, k_ = k;
     filtered_ = scratch.take<T>(padded<T>(n));
-    values_ = scratch.take<T>(k);
     right_ = scratch.take<T>(rank * Candidates<T>::wide(k));
     grid_ = scratch.take<T>(padded<T>(k * k) + kLanes<T>);
     best_ = scratch.take<uint32_t>(k);
@@ -68,8 +67,7 @@ class TuckerSelector {
       filtered_[i] = t;
     }
     for (; i < padded<T>(n_); i++) filtered_[i] = -T(__builtin_inf());
-    if (!selector_.half(filtered_, n_, values_, found.indices)) return false;
-    sort(found.indices);
+    if (!selector_.members(filtered_, n_, found.indices)) return false;
     const int64_t wide = Candidates<T>::wide(k_);
     for (int64_t a = 0; a < rank_; a++) {
       for (int64_t p = 0; p < k_; p++) found.scores[a * wide + p] = rows[a * stride + found.indices[p]];
@@ -123,17 +121,8 @@ class TuckerSelector {
     return score;
   }
 
-  void sort(uint32_t *indices) const {
-    for (int64_t i = 1; i < k_; i++) {
-      const uint32_t index = indices[i];
-      int64_t j = i;
-      for (; j > 0 && index < indices[j - 1]; j--) indices[j] = indices[j - 1];
-      indices[j] = index;
-    }
-  }
-
   int64_t rank_ = 0, coreCount_ = 0, n_ = 0, k_ = 0;
-  T *filtered_ = nullptr, *values_ = nullptr, *right_ = nullptr, *grid_ = nullptr, *sum_ = nullptr;
+  T *filtered_ = nullptr, *right_ = nullptr, *grid_ = nullptr, *sum_ = nullptr;
   uint32_t *best_ = nullptr;
   Selector<T> selector_;
 };

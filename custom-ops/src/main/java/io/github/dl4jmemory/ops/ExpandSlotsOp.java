@@ -7,7 +7,8 @@ import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * The op expand_slots of a SameDiff graph; {@link SDUltraMem#expandSlots} adds it. Public for SameDiff, which makes it when a graph is loaded.
+ * The op expand_slots of a SameDiff graph; {@link SDUltraMem#expandSlots} adds it. Public for
+ * SameDiff, which makes it when a graph is loaded.
  */
 public final class ExpandSlotsOp extends MemoryOp {
 
@@ -16,7 +17,8 @@ public final class ExpandSlotsOp extends MemoryOp {
   /** For SameDiff, which then sets inputs and arguments. */
   public ExpandSlotsOp() {}
 
-  ExpandSlotsOp(SameDiff sameDiff, SDVariable virtualSlots, int slotCount, int expansion, int seed) {
+  ExpandSlotsOp(
+      SameDiff sameDiff, SDVariable virtualSlots, int slotCount, int expansion, int seed) {
     super(sameDiff, virtualSlots);
     addIArgument(slotCount);
     addIArgument(expansion);

@@ -9,7 +9,8 @@ import org.nd4j.linalg.api.ops.OpContext;
 import org.nd4j.linalg.api.shape.LongShapeDescriptor;
 
 /**
- * The gradient of expanded_bag in a SameDiff graph: dense to the values, and to the weights. Public for SameDiff, which makes it when a graph is copied.
+ * The gradient of expanded_bag in a SameDiff graph: dense to the values, and to the weights. Public
+ * for SameDiff, which makes it when a graph is copied.
  */
 public final class ExpandedBagGradientOp extends MemoryOp {
 
@@ -18,11 +19,18 @@ public final class ExpandedBagGradientOp extends MemoryOp {
   /** For SameDiff, which then sets inputs and arguments. */
   public ExpandedBagGradientOp() {}
 
-  ExpandedBagGradientOp(SameDiff sameDiff, SDVariable values, SDVariable slots, SDVariable blocks, SDVariable weights, SDVariable outGradients) {
+  ExpandedBagGradientOp(
+      SameDiff sameDiff,
+      SDVariable values,
+      SDVariable slots,
+      SDVariable blocks,
+      SDVariable weights,
+      SDVariable outGradients) {
     super(sameDiff, values, slots, blocks, weights, outGradients);
   }
 
-  ExpandedBagGradientOp(INDArray values, INDArray slots, INDArray blocks, INDArray weights, INDArray outGradients) {
+  ExpandedBagGradientOp(
+      INDArray values, INDArray slots, INDArray blocks, INDArray weights, INDArray outGradients) {
     super(new INDArray[] {values, slots, blocks, weights, outGradients}, null);
   }
 

@@ -7,7 +7,8 @@ import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * The op expanded_bag of a SameDiff graph; {@link SDUltraMem#expandedBag} adds it. Public for SameDiff, which makes it when a graph is loaded.
+ * The op expanded_bag of a SameDiff graph; {@link SDUltraMem#expandedBag} adds it. Public for
+ * SameDiff, which makes it when a graph is loaded.
  */
 public final class ExpandedBagOp extends MemoryOp {
 
@@ -16,7 +17,13 @@ public final class ExpandedBagOp extends MemoryOp {
   /** For SameDiff, which then sets inputs and arguments. */
   public ExpandedBagOp() {}
 
-  ExpandedBagOp(SameDiff sameDiff, SDVariable values, SDVariable slots, SDVariable blocks, SDVariable weights, int expansion) {
+  ExpandedBagOp(
+      SameDiff sameDiff,
+      SDVariable values,
+      SDVariable slots,
+      SDVariable blocks,
+      SDVariable weights,
+      int expansion) {
     super(sameDiff, values, slots, blocks, weights);
     addIArgument(expansion);
   }

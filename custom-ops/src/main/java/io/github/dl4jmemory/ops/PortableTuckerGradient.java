@@ -107,13 +107,14 @@ final class PortableTuckerGradient<A> {
       for (int k = 0; k < topK; k++) {
         A key = mine.keys[line * topK + k];
         keys.read((matrix * n + mine.key(k, line / rank)) * keySize, key, 0, keySize);
-        lanes.set(
-            into, line * topK + k, lanes.dot(mine.query, key, keySize, mine.products));
+        lanes.set(into, line * topK + k, lanes.dot(mine.query, key, keySize, mine.products));
       }
     }
   }
 
-  /** Gradients of the key scores of pick k: the core, weighted by the gradients, times the other. */
+  /**
+   * Gradients of the key scores of pick k: the core, weighted by the gradients, times the other.
+   */
   private void ofScores(Scratch mine, A score, A into, int k) {
     for (int a = 0; a < rank; a++) {
       double row = 0;

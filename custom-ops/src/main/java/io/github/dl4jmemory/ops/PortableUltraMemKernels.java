@@ -18,8 +18,7 @@ final class PortableUltraMemKernels implements UltraMemKernels {
   @Override
   public long tuckerSelect(
       INDArray keyScores, INDArray cores, INDArray filters, INDArray scores, INDArray slots) {
-    return PortableTuckerTopK.select(
-        Lanes.of(keyScores), keyScores, cores, filters, scores, slots);
+    return PortableTuckerTopK.select(Lanes.of(keyScores), keyScores, cores, filters, scores, slots);
   }
 
   @Override

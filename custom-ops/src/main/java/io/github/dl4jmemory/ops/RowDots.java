@@ -22,8 +22,7 @@ final class RowDots {
     if (!slots.isEmpty()) {
       long status =
           KernelChoice.kernels()
-              .weightedBagWeightGradient(
-                  Dense.in(preValues), longSlots, Dense.in(inputs), out);
+              .weightedBagWeightGradient(Dense.in(preValues), longSlots, Dense.in(inputs), out);
       require.ok(status, "slots", longSlots, preValues.size(0));
     }
     return out;

@@ -7,7 +7,8 @@ import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * The op row_dots of a SameDiff graph; {@link SDUltraMem#rowDots} adds it. Public for SameDiff, which makes it when a graph is loaded.
+ * The op row_dots of a SameDiff graph; {@link SDUltraMem#rowDots} adds it. Public for SameDiff,
+ * which makes it when a graph is loaded.
  */
 public final class RowDotsOp extends MemoryOp {
 
@@ -54,8 +55,7 @@ public final class RowDotsOp extends MemoryOp {
     SDVariable weights = gradients.get(0);
     SDVariable[] ofTable =
         new WeightedBagGradientOp(sameDiff, arg(0), arg(1), weights, arg(2)).outputVariables();
-    SDVariable ofInputs =
-        new WeightedBagOp(sameDiff, arg(0), arg(1), weights).outputVariables()[0];
+    SDVariable ofInputs = new WeightedBagOp(sameDiff, arg(0), arg(1), weights).outputVariables()[0];
     return List.of(ofTable[0], sameDiff.zerosLike(arg(1)), ofInputs);
   }
 }

@@ -95,8 +95,7 @@ final class TuckerLookup {
       for (int i = 0; i < in.length; i++) {
         in[i] = Dense.in(in[i]);
       }
-      long status =
-          KernelChoice.kernels().ultraMem().tuckerTopKGradient(in, dQuery, dKeys, dCores);
+      long status = KernelChoice.kernels().ultraMem().tuckerTopKGradient(in, dQuery, dKeys, dCores);
       require.ok(status, "slots", in[3], keys.size(3) * keys.size(3));
     }
     return new UltraMemOps.TuckerTopKGradient(dQuery, dKeys, dCores);

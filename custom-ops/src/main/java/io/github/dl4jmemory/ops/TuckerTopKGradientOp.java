@@ -7,7 +7,8 @@ import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * The gradient of tucker_topk in a SameDiff graph: to the query, the keys and the cores. Public for SameDiff, which makes it when a graph is copied.
+ * The gradient of tucker_topk in a SameDiff graph: to the query, the keys and the cores. Public for
+ * SameDiff, which makes it when a graph is copied.
  */
 public final class TuckerTopKGradientOp extends MemoryOp {
 
@@ -16,11 +17,18 @@ public final class TuckerTopKGradientOp extends MemoryOp {
   /** For SameDiff, which then sets inputs and arguments. */
   public TuckerTopKGradientOp() {}
 
-  TuckerTopKGradientOp(SameDiff sameDiff, SDVariable query, SDVariable keys, SDVariable cores, SDVariable slots, SDVariable scoreGradients) {
+  TuckerTopKGradientOp(
+      SameDiff sameDiff,
+      SDVariable query,
+      SDVariable keys,
+      SDVariable cores,
+      SDVariable slots,
+      SDVariable scoreGradients) {
     super(sameDiff, query, keys, cores, slots, scoreGradients);
   }
 
-  TuckerTopKGradientOp(INDArray query, INDArray keys, INDArray cores, INDArray slots, INDArray scoreGradients) {
+  TuckerTopKGradientOp(
+      INDArray query, INDArray keys, INDArray cores, INDArray slots, INDArray scoreGradients) {
     super(new INDArray[] {query, keys, cores, slots, scoreGradients}, null);
   }
 

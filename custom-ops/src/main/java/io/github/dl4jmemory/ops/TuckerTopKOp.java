@@ -7,7 +7,8 @@ import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * The op tucker_topk of a SameDiff graph; {@link SDUltraMem#tuckerTopK} adds it. Public for SameDiff, which makes it when a graph is loaded.
+ * The op tucker_topk of a SameDiff graph; {@link SDUltraMem#tuckerTopK} adds it. Public for
+ * SameDiff, which makes it when a graph is loaded.
  */
 public final class TuckerTopKOp extends MemoryOp {
 
@@ -16,7 +17,13 @@ public final class TuckerTopKOp extends MemoryOp {
   /** For SameDiff, which then sets inputs and arguments. */
   public TuckerTopKOp() {}
 
-  TuckerTopKOp(SameDiff sameDiff, SDVariable query, SDVariable keys, SDVariable cores, SDVariable filters, int topK) {
+  TuckerTopKOp(
+      SameDiff sameDiff,
+      SDVariable query,
+      SDVariable keys,
+      SDVariable cores,
+      SDVariable filters,
+      int topK) {
     super(sameDiff, query, keys, cores, filters);
     addIArgument(topK);
   }

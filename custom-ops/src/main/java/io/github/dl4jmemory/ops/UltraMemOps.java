@@ -70,8 +70,8 @@ public final class UltraMemOps {
    * filters is taken, by the sum of absolute differences; where these do not decide, the one whose
    * elements sum to a positive number, then the one whose first element that is not zero is
    * positive. A core of zeros keeps the previous filters, or gets the first axes; of equal singular
-   * values one pair is taken, always the same for the same numbers. Computed in double, by rotations
-   * of Jacobi.
+   * values one pair is taken, always the same for the same numbers. Computed in double, by
+   * rotations of Jacobi.
    *
    * <p>A layer computes filters once a training step and keeps them with its parameters; the
    * gradient of a lookup takes them as constants. Cost: about 30 * rank^3 operations a head.
@@ -102,16 +102,17 @@ public final class UltraMemOps {
    *
    * Rows and columns are ordered by filtered score descending, then index ascending; the result by
    * the score of the summed core descending, then slot ascending. Every product and sum of the
-   * selection is rounded to the dtype, sums run from rank 0 up: from the same key scores all kernels
-   * select the same. It is not the exact top-k of all subKeys * subKeys: pairs of a negative row
-   * and a negative column can score high and are not searched.
+   * selection is rounded to the dtype, sums run from rank 0 up: from the same key scores all
+   * kernels select the same. It is not the exact top-k of all subKeys * subKeys: pairs of a
+   * negative row and a negative column can score high and are not searched.
    *
    * <p>Cost: batch * heads * (2 * rank * subKeys * (keySize + 1) + rank * topK^2) multiply-adds;
    * heads * 2 * rank * subKeys * keySize elements of keys are read.
    *
    * <p>Source: Huang et al. 2024 (arXiv 2411.12364), Tucker decomposed query-key retrieval and
    * multi-core scoring; a query and keys for each rank as in 2025 (arXiv 2508.18756), section 3.
-   * The earlier paper's queries and keys, split between the ranks, are these with a smaller keySize.
+   * The earlier paper's queries and keys, split between the ranks, are these with a smaller
+   * keySize.
    *
    * @param query [batch, heads, 2, rank, keySize] FLOAT or DOUBLE; sides are row and column
    * @param keys [heads, 2, rank, subKeys, keySize], dtype of query

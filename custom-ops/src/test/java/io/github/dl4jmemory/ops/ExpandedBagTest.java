@@ -99,7 +99,8 @@ class ExpandedBagTest {
         int size = (int) b.values.size(1);
         double tolerance = AssertClose.tolerance(type, 13 * 11, 1);
         for (int j = 0; j < rows.length; j++) {
-          double[] row = Arrays.copyOfRange(want[0], (int) rows[j] * size, (int) (rows[j] + 1) * size);
+          double[] row =
+              Arrays.copyOfRange(want[0], (int) rows[j] * size, (int) (rows[j] + 1) * size);
           AssertClose.close("row " + rows[j], row, got.rowGradients().getRow(j), tolerance);
         }
         AssertClose.close("weights", want[1], got.weightGradients(), size * tolerance);
@@ -173,7 +174,8 @@ class ExpandedBagTest {
           UltraMemOps.expandSlots(Nd4j.scalar((long) v), slotCount, expansion, 17);
       int block = (int) one.blocks().getLong(0);
       INDArray row = values.getRow(one.slots().getLong(0), true);
-      INDArray rows = project.get(org.nd4j.linalg.indexing.NDArrayIndex.interval(block * 5, block * 5 + 5));
+      INDArray rows =
+          project.get(org.nd4j.linalg.indexing.NDArrayIndex.interval(block * 5, block * 5 + 5));
       expanded.putRow(v, row.mmul(rows));
     }
     INDArray want = MemoryOps.weightedBag(expanded, virtual, weights);

@@ -74,10 +74,21 @@ class SDUltraMemTest {
       for (SameDiff sd : List.of(made, SameDiff.load(file, false))) {
         Map<String, INDArray> got =
             sd.output(
-                Map.of(), "top_scores", "top_slots", "at_slots", "at_blocks", "dots", "weights", "bag");
+                Map.of(),
+                "top_scores",
+                "top_slots",
+                "at_slots",
+                "at_blocks",
+                "dots",
+                "weights",
+                "bag");
         UltraMemOps.TuckerTopK top =
             UltraMemOps.tuckerTopK(
-                array(sd, "query"), array(sd, "keys"), array(sd, "cores"), array(sd, "filters"), TOP_K);
+                array(sd, "query"),
+                array(sd, "keys"),
+                array(sd, "cores"),
+                array(sd, "filters"),
+                TOP_K);
         AssertClose.same("slots", Elements.longs(top.slots()), got.get("top_slots"));
         AssertClose.close("scores", top.scores(), got.get("top_scores"), 1e-4);
         UltraMemOps.ExpandedSlots at = UltraMemOps.expandSlots(top.slots(), SLOTS, EXPANSION, 7);
@@ -115,8 +126,7 @@ class SDUltraMemTest {
   }
 
   private static boolean nearATie(SameDiff sd) {
-    INDArray all =
-        Nd4j.create(DataType.DOUBLE, BATCH * HEADS, N * N);
+    INDArray all = Nd4j.create(DataType.DOUBLE, BATCH * HEADS, N * N);
     INDArray query = array(sd, "query");
     double[][][] scores =
         io.github.dl4jmemory.testkit.TuckerOracle.keyScores(query, array(sd, "keys"));
@@ -125,7 +135,8 @@ class SDUltraMemTest {
       for (int s = 0; s < N * N; s++) {
         double sum = 0;
         for (int a = 0; a < 4; a++) {
-          sum += core.getDouble(a / 2, a % 2) * scores[i][a / 2][s / N] * scores[i][2 + a % 2][s % N];
+          sum +=
+              core.getDouble(a / 2, a % 2) * scores[i][a / 2][s / N] * scores[i][2 + a % 2][s % N];
         }
         all.putScalar(i, s, sum);
       }

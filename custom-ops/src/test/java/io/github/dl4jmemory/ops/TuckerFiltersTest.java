@@ -30,8 +30,7 @@ class TuckerFiltersTest {
     AssertClose.close("u = e1, t = e2", new double[] {1, 0, 0, 0, 1, 0}, got, 1e-15);
     // 5 (3,4)/5 (4,3)/5^T + 1 (-4,3)/5 (-3,4)/5^T
     INDArray turned =
-        core(
-            (5 * 12 + 12) / 25.0, (5 * 9 - 16) / 25.0, (5 * 16 - 9) / 25.0, (5 * 12 + 12) / 25.0);
+        core((5 * 12 + 12) / 25.0, (5 * 9 - 16) / 25.0, (5 * 16 - 9) / 25.0, (5 * 12 + 12) / 25.0);
     AssertClose.close("turned", new double[] {0.6, 0.8, 0.8, 0.6}, filters(turned), 1e-14);
   }
 
@@ -98,10 +97,7 @@ class TuckerFiltersTest {
     AssertClose.same("identity", new double[] {1, 0, 1, 0}, filters(core(1, 0, 0, 1)));
     AssertClose.same("rank 1", new double[] {1, 1}, filters(core(-3)).mul(filters(core(-3))));
     AssertClose.close(
-        "one direction",
-        new double[] {0.6, 0.8, 1, 0},
-        filters(core(3, 0, 4, 0)),
-        1e-15);
+        "one direction", new double[] {0.6, 0.8, 1, 0}, filters(core(3, 0, 4, 0)), 1e-15);
     for (double scale : new double[] {1e-300, 1e300}) {
       AssertClose.close(
           "scaled", filters(core(1, 2, 3, 5)), filters(core(1, 2, 3, 5).mul(scale)), 1e-13);

@@ -25,12 +25,12 @@ class TuckerTopKTest {
     int n = (int) keyScores.size(4);
     double[] all = Elements.doubles(keyScores);
     return IntStream.range(0, lines)
-        .mapToObj(i -> Arrays.copyOfRange(all, (query * lines + i) * n, (query * lines + i + 1) * n))
+        .mapToObj(
+            i -> Arrays.copyOfRange(all, (query * lines + i) * n, (query * lines + i + 1) * n))
         .toArray(double[][]::new);
   }
 
-  private static void assertHits(
-      String what, List<Hit> hits, INDArray scores, INDArray slots) {
+  private static void assertHits(String what, List<Hit> hits, INDArray scores, INDArray slots) {
     long[] expected = hits.stream().mapToLong(Hit::slot).toArray();
     AssertClose.same("slots of " + what, expected, slots);
     double[] each = hits.stream().flatMapToDouble(hit -> Arrays.stream(hit.scores())).toArray();
@@ -57,7 +57,10 @@ class TuckerTopKTest {
               topK,
               type);
       assertHits(
-          "query " + i, hits, scores.slice(i / heads).slice(head), slots.slice(i / heads).slice(head));
+          "query " + i,
+          hits,
+          scores.slice(i / heads).slice(head),
+          slots.slice(i / heads).slice(head));
     }
   }
 
@@ -69,7 +72,8 @@ class TuckerTopKTest {
   void selectionFollowsTheRule(Random random) {
     Tiers.each(
         (kernels, type) -> {
-          for (int[] s : new int[][] {{2, 2, 31, 7}, {3, 1, 53, 13}, {1, 3, 17, 17}, {4, 2, 1, 1}}) {
+          for (int[] s :
+              new int[][] {{2, 2, 31, 7}, {3, 1, 53, 13}, {1, 3, 17, 17}, {4, 2, 1, 1}}) {
             INDArray cores = Elements.uniform(random, type, 3, s[1], s[0], s[0]);
             INDArray keyScores = Elements.uniform(random, type, 5, 3, 2, s[0], s[2]);
             assertSelects(kernels, keyScores, cores, filters(cores), s[3]);
@@ -123,15 +127,15 @@ class TuckerTopKTest {
   void lookupIsThatOfTheOracle(Random random) {
     Tiers.each(
         (kernels, type) -> {
-          for (int[] s : new int[][] {{1, 1, 2, 5}, {3, 2, 2, 7}, {17, 3, 3, 19}, {101, 1, 2, 67}}) {
+          for (int[] s :
+              new int[][] {{1, 1, 2, 5}, {3, 2, 2, 7}, {17, 3, 3, 19}, {101, 1, 2, 67}}) {
             INDArray query = Elements.whole(random, type, 3, s[0], s[1], 2, s[2], s[3]);
             INDArray keys = Elements.whole(random, type, 3, s[1], 2, s[2], 43, s[3]);
             INDArray cores = Elements.uniform(random, type, s[1], 2, s[2], s[2]);
             INDArray filters = filters(cores);
             INDArray scores = Nd4j.create(type, s[0], s[1], 11, 2);
             INDArray slots = Nd4j.create(DataType.INT64, s[0], s[1], 11);
-            long status =
-                kernels.ultraMem().tuckerTopK(query, keys, cores, filters, scores, slots);
+            long status = kernels.ultraMem().tuckerTopK(query, keys, cores, filters, scores, slots);
             assertEquals(Kernels.OK, status);
             double[][][] keyScores = TuckerOracle.keyScores(query, keys);
             for (int i = 0; i < keyScores.length; i++) {
@@ -163,8 +167,7 @@ class TuckerTopKTest {
               out[i] = Nd4j.valueArrayOf(in[i].shape(), 55, type);
             }
             assertEquals(
-                Kernels.OK,
-                kernels.ultraMem().tuckerTopKGradient(in, out[0], out[1], out[2]));
+                Kernels.OK, kernels.ultraMem().tuckerTopKGradient(in, out[0], out[1], out[2]));
             double[][] want = TuckerOracle.gradients(in[0], in[1], in[2], in[3], in[4]);
             double largest = (double) s[3] * s[3] * s[4] * s[2];
             double tolerance = AssertClose.tolerance(type, s[0] * 11, largest);
@@ -187,10 +190,7 @@ class TuckerTopKTest {
             Elements.uniform(random, type, 2, 1, 3, 2)
           };
           INDArray dQuery = Nd4j.create(type, in[0].shape());
-          long status =
-              kernels
-                  .ultraMem()
-                  .tuckerTopKGradient(in, dQuery, in[1].dup(), in[2].dup());
+          long status = kernels.ultraMem().tuckerTopKGradient(in, dQuery, in[1].dup(), in[2].dup());
           assertEquals(3 << 8 | Kernels.OUT_OF_RANGE, status);
           AssertClose.same("query", new double[24], dQuery);
         });
@@ -229,8 +229,7 @@ class TuckerTopKTest {
     double loss = 0;
     for (long i = 0; i < top.slots().length(); i++) {
       long slot = top.slots().getLong(i);
-      assertTrue(
-          Arrays.stream(Elements.longs(chosen)).anyMatch(s -> s == slot), "a slot is new");
+      assertTrue(Arrays.stream(Elements.longs(chosen)).anyMatch(s -> s == slot), "a slot is new");
       for (int c = 0; c < 2; c++) {
         loss += factor(factors, c, slot) * top.scores().reshape(-1, 2).getDouble(i, c);
       }
@@ -251,8 +250,16 @@ class TuckerTopKTest {
     INDArray eye = Nd4j.eye(2).castTo(DataType.DOUBLE).reshape(1, 1, 2, 2);
     INDArray filters = Nd4j.createFromArray(1.0, 0, 0, 1).reshape(1, 2, 2);
     UltraMemOps.TuckerTopK got = UltraMemOps.tuckerTopK(query, keys, eye, filters, 11);
-    INDArray flat = Nd4j.concat(1, query.slice(0, 2).slice(0, 2).reshape(5, 7), query.slice(1, 2).slice(1, 2).reshape(5, 7));
-    INDArray subKeys = Nd4j.stack(0, keys.slice(0, 1).slice(0, 1).reshape(11, 7), keys.slice(1, 1).slice(1, 1).reshape(11, 7));
+    INDArray flat =
+        Nd4j.concat(
+            1,
+            query.slice(0, 2).slice(0, 2).reshape(5, 7),
+            query.slice(1, 2).slice(1, 2).reshape(5, 7));
+    INDArray subKeys =
+        Nd4j.stack(
+            0,
+            keys.slice(0, 1).slice(0, 1).reshape(11, 7),
+            keys.slice(1, 1).slice(1, 1).reshape(11, 7));
     MemoryOps.TopK want =
         MemoryOps.productKeyTopK(flat.reshape(5, 1, 14), subKeys.reshape(1, 2, 11, 7), 11);
     AssertClose.same("slots", Elements.longs(want.slots()), got.slots());
@@ -277,9 +284,13 @@ class TuckerTopKTest {
     UltraMemOps.TuckerTopK got = UltraMemOps.tuckerTopK(query, keys, cores, filters, 13);
     long found =
         all.stream()
-            .filter(hit -> positive(keys, filters, 0, hit.slot() / n) && positive(keys, filters, 1, hit.slot() % n))
+            .filter(
+                hit ->
+                    positive(keys, filters, 0, hit.slot() / n)
+                        && positive(keys, filters, 1, hit.slot() % n))
             .limit(13)
-            .filter(hit -> Arrays.stream(Elements.longs(got.slots())).anyMatch(s -> s == hit.slot()))
+            .filter(
+                hit -> Arrays.stream(Elements.longs(got.slots())).anyMatch(s -> s == hit.slot()))
             .count();
     assertTrue(found >= 10, found + " of 13");
   }
@@ -297,8 +308,7 @@ class TuckerTopKTest {
     INDArray query = Nd4j.create(DataType.FLOAT, 0, 2, 2, 2, 3);
     INDArray keys = Nd4j.ones(DataType.FLOAT, 2, 2, 2, 5, 3);
     INDArray cores = Nd4j.ones(DataType.FLOAT, 2, 1, 2, 2);
-    UltraMemOps.TuckerTopK top =
-        UltraMemOps.tuckerTopK(query, keys, cores, filters(cores), 3);
+    UltraMemOps.TuckerTopK top = UltraMemOps.tuckerTopK(query, keys, cores, filters(cores), 3);
     assertTrue(top.scores().isEmpty() && top.slots().isEmpty());
     UltraMemOps.TuckerTopKGradient gradient =
         UltraMemOps.tuckerTopKGradient(query, keys, cores, top.slots(), top.scores());
