@@ -143,8 +143,14 @@ final class ExpandedBag {
 
   private static void requireRange(
       Require require, String parameter, INDArray numbers, long count, String fix) {
-    long status = PortableBag.range(Slab.longs(numbers), count);
-    if (status != Kernels.OK) {
+    requireInside(
+        require, parameter, numbers, PortableBag.range(Slab.longs(numbers), count), count, fix);
+  }
+
+  /** Turns a status that says where a number is out of range into an exception. */
+  static void requireInside(
+      Require require, String parameter, INDArray numbers, long status, long count, String fix) {
+    if ((status & 0xff) == Kernels.OUT_OF_RANGE) {
       long where = status >>> 8;
       throw require.error(
           parameter,

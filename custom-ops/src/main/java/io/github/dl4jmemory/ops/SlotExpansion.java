@@ -22,7 +22,9 @@ final class SlotExpansion {
     if (!in.isEmpty()) {
       long virtualCount = slotCount * expansion;
       Slab<long[]> from = Slab.longs(in);
-      require.ok(PortableBag.range(from, virtualCount), "virtualSlots", in, virtualCount);
+      long status = PortableBag.range(from, virtualCount);
+      String fix = "find them among keys for slotCount * expansion slots";
+      ExpandedBag.requireInside(require, "virtualSlots", in, status, virtualCount, fix);
       SlotPermutation permutation = new SlotPermutation(virtualCount, seed);
       run(from, permutation, slotCount, Slab.longs(slots), Slab.longs(blocks));
     }

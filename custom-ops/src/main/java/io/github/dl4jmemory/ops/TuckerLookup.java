@@ -96,7 +96,10 @@ final class TuckerLookup {
         in[i] = Dense.in(in[i]);
       }
       long status = KernelChoice.kernels().ultraMem().tuckerTopKGradient(in, dQuery, dKeys, dCores);
-      require.ok(status, "slots", in[3], keys.size(3) * keys.size(3));
+      long all = keys.size(3) * keys.size(3);
+      String fix = "pass the slots that tuckerTopK found with these keys";
+      ExpandedBag.requireInside(require, "slots", in[3], status, all, fix);
+      require.ok(status, "slots", in[3], all);
     }
     return new UltraMemOps.TuckerTopKGradient(dQuery, dKeys, dCores);
   }

@@ -108,8 +108,8 @@ class UltraMemErrorsTest {
     INDArray outside = found.dup();
     outside.putScalar(new int[] {1, 0, 3}, 121);
     refuses(
-        "[tuckerTopKGradient] slots: expected slots in [0, 121), got 121 at flat index 11 (shape [5,"
-            + " 2, 4]). Fix: pass the slots that productKeyTopK gave for a table of this size",
+        "[tuckerTopKGradient] slots: expected numbers in [0, 121), got 121 at flat index 11 (shape"
+            + " [5, 2, 4]). Fix: pass the slots that tuckerTopK found with these keys",
         () -> UltraMemOps.tuckerTopKGradient(query, keys, cores, outside, floats(5, 2, 4, 2)));
   }
 
@@ -127,8 +127,8 @@ class UltraMemErrorsTest {
             + " for 2305843009213693952 slots. Fix: pass the blocks of the expansion",
         () -> UltraMemOps.expandSlots(slots, 1L << 61, 4, 1));
     refuses(
-        "[expandSlots] virtualSlots: expected slots in [0, 28), got 28 at flat index 1 (shape [2])."
-            + " Fix: pass the slots that productKeyTopK gave for a table of this size",
+        "[expandSlots] virtualSlots: expected numbers in [0, 28), got 28 at flat index 1 (shape"
+            + " [2]). Fix: find them among keys for slotCount * expansion slots",
         () -> UltraMemOps.expandSlots(Nd4j.createFromArray(27L, 28L), 7, 4, 1));
     refuses(
         "[expandSlots] virtualSlots: expected LONG or INT, got FLOAT (shape [5, 4, 2]). Fix: pass"
