@@ -155,6 +155,8 @@ DM_API int32_t dm_write_rows(int32_t storage, void *values, float *scales, int64
 DM_API int32_t dm_initialise_normal(int32_t storage, void *values, float *scales, int64_t slotCount, int64_t valueSize,
                                     double deviation, uint64_t seed, int32_t threads);
 
+#include "ultramem_kernels.h"
+
 // Sorts the accesses of a batch by slot, stably: slots [accesses] -> order [accesses] (flat positions grouped by slot,
 // ascending inside a slot), rows [accesses] (distinct slots ascending; the first *rowCount are valid), starts
 // [accesses+1] (accesses of rows[j] are order[starts[j] .. starts[j+1])). scratch: 2*accesses int64. Checks range.

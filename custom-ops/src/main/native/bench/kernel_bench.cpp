@@ -1,7 +1,7 @@
 // Checks each kernel against a spot value, then times it beside its floor: kernel_bench [threads] [table slots] [runs] [parts]
 //
 // Defaults: 2 threads, 1048576 slots of 512 floats (2 GiB), 11 runs, parts "lsb": l lookup, s selection, b bag,
-// t forward + backward + Adam (7 GiB at the default size), f gather + update with 64 floats at 512K and at 16M slots (5 GiB).
+// u Tucker lookup and expanded bag (UltraMem), t forward + backward + Adam (7 GiB at the default size), f gather + update with 64 floats at 512K and at 16M slots (5 GiB).
 // The floors (an FMA loop, a sequential read of the table) are measured in the same run, alternating with the kernel: every
 // figure is the median over the runs, with the least in brackets; shares are medians of the ratios of neighbouring runs.
 #include <omp.h>
@@ -170,6 +170,66 @@ void selection() {
   }, double(queries * 2 * n * 4), [&] { read_all(halves.data(), queries * 2 * n); }, "GB/s   ");
 }
 
+// UltraMem of 227M parameters: heads 2, rank 2, cores 2, n = 2 * 808, keySize 192, topK 80; bags of 160, valueSize 384, expansion 4.
+void tucker(int64_t tokens, int64_t keySize) {
+  const int64_t heads = 2, rank = 2, coreCount = 2, n = 1616, topK = 80;
+  const std::vector<float> query = normals(tokens * heads * 2 * rank * keySize), keys = normals(heads * 2 * rank * n * keySize);
+  const std::vector<float> cores(size_t(heads * coreCount * rank * rank), 0.5f), filters(size_t(heads * 2 * rank), 0.7f);
+  std::vector<float> scores(size_t(tokens * heads * topK * coreCount));
+  std::vector<int64_t> slots(size_t(tokens * heads * topK));
+  int64_t where = 0;
+  const auto run = [&] {
+    dm_tucker_topk_f32(query.data(), keys.data(), cores.data(), filters.data(), tokens, heads, rank, coreCount, n, keySize, topK,
+                       scores.data(), slots.data(), threads, &where);
+  };
+  run();
+  double sums[2] = {};  // with equal elements a core multiplies the sums over the ranks
+  for (int64_t line = 0; line < 2 * rank; line++) {
+    const int64_t key = line < rank ? slots[0] / n : slots[0] % n;
+    for (int64_t c = 0; c < keySize; c++) {
+      sums[line / rank] += double(query[size_t(line * keySize + c)]) * double(keys[size_t((line * n + key) * keySize + c)]);
+    }
+  }
+  require(std::fabs(0.5 * sums[0] * sums[1] / double(scores[0]) - 1) < 1e-4, "Tucker lookup");
+  char name[80];
+  snprintf(name, sizeof name, "Tucker %lld, %lld tokens", (long long)keySize, (long long)tokens);
+  compare(name, 2.0 * double(tokens * heads * 2 * rank * n * keySize), run, multiply_add_operations(), multiply_adds, "GFLOP/s");
+}
+
+void tucker_selection() {
+  const int64_t tokens = 256, heads = 2, rank = 2, coreCount = 2, n = 1616, topK = 80;
+  const std::vector<float> keyScores = normals(tokens * heads * 2 * rank * n);
+  const std::vector<float> cores(size_t(heads * coreCount * rank * rank), 0.5f), filters(size_t(heads * 2 * rank), 0.7f);
+  std::vector<float> scores(size_t(tokens * heads * topK * coreCount));
+  std::vector<int64_t> slots(size_t(tokens * heads * topK));
+  int64_t where = 0;
+  compare("Tucker selection, 512 queries", double(keyScores.size() * 4), [&] {
+    dm_tucker_select_f32(keyScores.data(), cores.data(), filters.data(), tokens, heads, rank, coreCount, n, topK, scores.data(),
+                         slots.data(), threads, &where);
+  }, double(keyScores.size() * 4), [&] { read_all(keyScores.data(), int64_t(keyScores.size())); }, "GB/s   ");
+}
+
+void expanded(int64_t bags) {
+  const int64_t slotCount = 808 * 808, valueSize = 384, bagSize = 160, coreCount = 2, expansion = 4;
+  Table table(slotCount * valueSize);
+  const std::vector<int64_t> slots = slots_below(bags * bagSize, slotCount), blocks = slots_below(bags * bagSize, expansion);
+  const std::vector<float> weights = normals(bags * bagSize * coreCount);
+  std::vector<float> out(size_t(bags * expansion * valueSize)), gradients(weights.size());
+  const double bytes = double(bags * bagSize * valueSize * 4);
+  const auto floor = [&] { read_all(table.data, slotCount * valueSize / 4); };
+  char name[80];
+  snprintf(name, sizeof name, "expanded bag, %lld tokens", (long long)bags);
+  compare(name, bytes, [&] {
+    dm_expanded_bag_f32(table.data, slots.data(), blocks.data(), weights.data(), bags, bagSize, coreCount, expansion, valueSize,
+                        out.data(), threads);
+  }, double(slotCount * valueSize), floor, "GB/s   ");
+  snprintf(name, sizeof name, "  its weights, %lld tokens", (long long)bags);
+  compare(name, bytes, [&] {
+    dm_expanded_bag_weights_bp_f32(table.data, slots.data(), blocks.data(), out.data(), bags, bagSize, coreCount, expansion,
+                                   valueSize, gradients.data(), threads);
+  }, double(slotCount * valueSize), floor, "GB/s   ");
+}
+
 struct Batch {
   Batch(int64_t bagCount, int64_t size, int64_t slotCount)
       : bags(bagCount), bagSize(size), slots(slots_below(bags * size, slotCount)), weights(normals(bags * size)),
@@ -267,6 +327,13 @@ int main(int argc, char **argv) {
     lookup(1);
   }
   if (strchr(parts, 's')) selection();
+  if (strchr(parts, 'u')) {
+    for (int64_t tokens : {256, 16, 1}) tucker(tokens, 192);
+    tucker(256, 96);
+    tucker_selection();
+    expanded(256);
+    expanded(1);
+  }
   if (strchr(parts, 'b')) bag(slotCount, 1024);
   if (strchr(parts, 't')) step(slotCount, 512, 1024, 128, true, "step with Adam");
   if (strchr(parts, 'f')) {

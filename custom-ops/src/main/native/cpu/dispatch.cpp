@@ -195,3 +195,41 @@ int32_t dm_initialise_normal(int32_t storage, void *values, float *scales, int64
                              double deviation, uint64_t seed, int32_t threads) {
   return dm::kernels().initialise_normal(storage, values, scales, slotCount, valueSize, deviation, seed, threads);
 }
+
+#define DM_FORWARD_ULTRAMEM(T, SUFFIX)                                                                                       \
+  int32_t dm_tucker_topk_##SUFFIX(const T *query, const T *keys, const T *cores, const T *filters, int64_t batch,            \
+                                  int64_t heads, int64_t rank, int64_t coreCount, int64_t n, int64_t keySize, int64_t        \
+                                  topK, T *scores, int64_t *slots, int32_t threads, int64_t *where) {                        \
+    return dm::kernels().tucker_topk_##SUFFIX(query, keys, cores, filters, batch, heads, rank, coreCount, n, keySize,        \
+                                              topK, scores, slots, threads, where);                                          \
+  }                                                                                                                          \
+  int32_t dm_tucker_select_##SUFFIX(const T *keyScores, const T *cores, const T *filters, int64_t batch, int64_t heads,      \
+                                    int64_t rank, int64_t coreCount, int64_t n, int64_t topK, T *scores, int64_t             \
+                                    *slots, int32_t threads, int64_t *where) {                                               \
+    return dm::kernels().tucker_select_##SUFFIX(keyScores, cores, filters, batch, heads, rank, coreCount, n, topK,           \
+                                                scores, slots, threads, where);                                              \
+  }                                                                                                                          \
+  int32_t dm_tucker_topk_bp_##SUFFIX(const T *query, const T *keys, const T *cores, const int64_t *slots, const T            \
+                                     *scoreGradients, int64_t batch, int64_t heads, int64_t rank, int64_t coreCount,         \
+                                     int64_t n, int64_t keySize, int64_t topK, T *queryGradients, T *keyGradients, T         \
+                                     *coreGradients, int32_t threads, int64_t *where) {                                      \
+    return dm::kernels().tucker_topk_bp_##SUFFIX(query, keys, cores, slots, scoreGradients, batch, heads, rank,              \
+                                                 coreCount, n, keySize, topK, queryGradients, keyGradients,                  \
+                                                 coreGradients, threads, where);                                             \
+  }                                                                                                                          \
+  int32_t dm_expanded_bag_##SUFFIX(const T *values, const int64_t *slots, const int64_t *blocks, const T *weights,           \
+                                   int64_t bags, int64_t bagSize, int64_t coreCount, int64_t expansion, int64_t              \
+                                   valueSize, T *out, int32_t threads) {                                                     \
+    return dm::kernels().expanded_bag_##SUFFIX(values, slots, blocks, weights, bags, bagSize, coreCount, expansion,          \
+                                               valueSize, out, threads);                                                     \
+  }                                                                                                                          \
+  int32_t dm_expanded_bag_weights_bp_##SUFFIX(const T *values, const int64_t *slots, const int64_t *blocks, const T          \
+                                              *outGradients, int64_t bags, int64_t bagSize, int64_t coreCount, int64_t       \
+                                              expansion, int64_t valueSize, T *weightGradients, int32_t threads) {           \
+    return dm::kernels().expanded_bag_weights_bp_##SUFFIX(values, slots, blocks, outGradients, bags, bagSize,                \
+                                                          coreCount, expansion, valueSize, weightGradients,                  \
+                                                          threads);                                                          \
+  }
+
+DM_FORWARD_ULTRAMEM(float, f32)
+DM_FORWARD_ULTRAMEM(double, f64)

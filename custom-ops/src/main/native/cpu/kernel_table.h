@@ -20,7 +20,12 @@ namespace dm {
   ENTRY(bag_adam)             \
   ENTRY(bag_sgd)              \
   ENTRY(separator_attention)  \
-  ENTRY(separator_attention_bp)
+  ENTRY(separator_attention_bp) \
+  ENTRY(tucker_topk)          \
+  ENTRY(tucker_select)        \
+  ENTRY(tucker_topk_bp)       \
+  ENTRY(expanded_bag)         \
+  ENTRY(expanded_bag_weights_bp)
 
 // Those without a dtype.
 #define DM_TIERED_ALONE(ENTRY) \

@@ -118,6 +118,24 @@ class Selector {
     return true;
   }
 
+  // Positions of the best k of one row of n values (padded with -inf), ascending. False: a value is NaN.
+  bool members(const T *row, int64_t n, uint32_t *indices) {
+    if (!best(row, nullptr, n)) return false;
+    if (tied_) return ascending(indices);
+    const Key last = keys_[k_ - 1];
+    for (int64_t s = 0, found = 0; found < k_; s++) {  // survivors stand by position
+      if (KeyOf<T>::make(row[survivors_[s]], survivors_[s]) <= last) indices[found++] = survivors_[s];
+    }
+    return true;
+  }
+
+  // Positions of the best k of count values (padded with -inf), best first. False: a value is NaN.
+  bool positions(const T *values, int64_t count, uint32_t *at) {
+    if (!best(values, nullptr, count)) return false;
+    for (int64_t r = 0; r < k_; r++) at[r] = KeyOf<T>::tag(keys_[r]);
+    return true;
+  }
+
   // Best k of all n*n sums, from the two sorted halves. False: a sum is NaN (infinities of both signs meet).
   bool merge(const T *__restrict values1, const uint32_t *__restrict indices1, const T *__restrict values2,
              const uint32_t *__restrict indices2, int64_t n, T *scores, int64_t *slots) {
@@ -147,6 +165,16 @@ class Selector {
   }
 
  private:
+  bool ascending(uint32_t *indices) const {
+    for (int64_t i = 0; i < k_; i++) {
+      const uint32_t index = KeyOf<T>::tag(keys_[i]);
+      int64_t j = i;
+      for (; j > 0 && index < indices[j - 1]; j--) indices[j] = indices[j - 1];
+      indices[j] = index;
+    }
+    return true;
+  }
+
   static int64_t groups(int64_t k) { return padded<T>(2 * k); }
 
   // A key holds no sign of zero: the sum is formed again.
@@ -166,9 +194,11 @@ class Selector {
     if (!group_maxima(values, count, groupCount)) return false;
     if (filter) threshold = kth_maximum(groupCount);
     int64_t survivors = collect<false>(values, count, threshold);
+    tied_ = false;
     if (!tags && survivors > 4 * k_ + 64) {  // many ties at the threshold: only the first of them can be chosen
       survivors = collect<true>(values, count, threshold);
-      if (survivors < k_) survivors = add_ties(values, count, threshold, survivors);
+      tied_ = survivors < k_;
+      if (tied_) survivors = add_ties(values, count, threshold, survivors);
     }
     for (int64_t s = 0; s < survivors; s++) {
       const uint32_t at = survivors_[s];
@@ -199,7 +229,7 @@ class Selector {
 
   // The k-th largest of the group maxima: at least k values of the row are not below it.
   T kth_maximum(int64_t groupCount) {
-    if (groupCount > 128) {
+    if (groupCount > 256) {
       for (int64_t g = 0; g < groupCount; g++) keys_[g] = KeyOf<T>::make(maxima_[g], uint32_t(g));
       sort(groupCount);
       return KeyOf<T>::value(keys_[k_ - 1]);
@@ -252,7 +282,7 @@ class Selector {
   // Sorts keys_[0..count) ascending.
   void sort(int64_t count) {
     if constexpr (sizeof(Key) == 8) {
-      if (count <= 128) {
+      if (count <= 192) {
         rank_sort(keys_, spare_, count);
         Key *sorted = spare_;
         spare_ = keys_;
@@ -314,6 +344,7 @@ class Selector {
   }
 
   int64_t k_ = 0, pairs_ = 0;
+  bool tied_ = false;  // survivors_ ends in ties that were added
   uint32_t *survivors_ = nullptr, *pairSlots_ = nullptr;
   Key *keys_ = nullptr, *spare_ = nullptr;
   T *maxima_ = nullptr, *pairSums_ = nullptr;

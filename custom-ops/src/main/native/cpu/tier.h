@@ -79,6 +79,25 @@ int32_t write_rows(int32_t storage, void *values, float *scales, int64_t valueSi
                    const float *source, uint64_t seed, int32_t threads);
 int32_t initialise_normal(int32_t storage, void *values, float *scales, int64_t slotCount, int64_t valueSize, double deviation,
                           uint64_t seed, int32_t threads);
+template <class T>
+int32_t tucker_topk(const T *query, const T *keys, const T *cores, const T *filters, int64_t batch, int64_t heads, int64_t
+                    rank, int64_t coreCount, int64_t n, int64_t keySize, int64_t topK, T *scores, int64_t *slots, int32_t
+                    threads, int64_t *where);
+template <class T>
+int32_t tucker_select(const T *keyScores, const T *cores, const T *filters, int64_t batch, int64_t heads, int64_t rank,
+                      int64_t coreCount, int64_t n, int64_t topK, T *scores, int64_t *slots, int32_t threads, int64_t
+                      *where);
+template <class T>
+int32_t tucker_topk_bp(const T *query, const T *keys, const T *cores, const int64_t *slots, const T *scoreGradients,
+                       int64_t batch, int64_t heads, int64_t rank, int64_t coreCount, int64_t n, int64_t keySize, int64_t
+                       topK, T *queryGradients, T *keyGradients, T *coreGradients, int32_t threads, int64_t *where);
+template <class T>
+int32_t expanded_bag(const T *values, const int64_t *slots, const int64_t *blocks, const T *weights, int64_t bags, int64_t
+                     bagSize, int64_t coreCount, int64_t expansion, int64_t valueSize, T *out, int32_t threads);
+template <class T>
+int32_t expanded_bag_weights_bp(const T *values, const int64_t *slots, const int64_t *blocks, const T *outGradients,
+                                int64_t bags, int64_t bagSize, int64_t coreCount, int64_t expansion, int64_t valueSize, T
+                                *weightGradients, int32_t threads);
 
 }  // namespace DM_TIER
 }  // namespace dm

@@ -238,4 +238,49 @@ DM_METHOD(jlong, releasePages)(JNIEnv *, jclass, jlong address, jlong bytes) { r
 // Returns the bytes advised.
 DM_METHOD(jlong, adviseRandom)(JNIEnv *, jclass, jlong address, jlong bytes) { return dm_advise_random(at(address), bytes); }
 
+DM_METHOD(jlong, tuckerTopk)
+(JNIEnv *, jclass, jboolean isDouble, jlong query, jlong keys, jlong cores, jlong filters, jlong batch, jlong heads, jlong
+ rank, jlong coreCount, jlong n, jlong keySize, jlong topK, jlong scores, jlong slots, jint threads) {
+  int64_t where = 0;
+  return result(DM_CALL(dm_tucker_topk, at(query), at(keys), at(cores), at(filters), batch, heads, rank, coreCount, n,
+                        keySize, topK, at(scores), at(slots), threads, &where),
+                where);
+}
+
+DM_METHOD(jlong, tuckerSelect)
+(JNIEnv *, jclass, jboolean isDouble, jlong keyScores, jlong cores, jlong filters, jlong batch, jlong heads, jlong rank, jlong
+ coreCount, jlong n, jlong topK, jlong scores, jlong slots, jint threads) {
+  int64_t where = 0;
+  return result(DM_CALL(dm_tucker_select, at(keyScores), at(cores), at(filters), batch, heads, rank, coreCount, n, topK,
+                        at(scores), at(slots), threads, &where),
+                where);
+}
+
+DM_METHOD(jlong, tuckerTopkBp)
+(JNIEnv *, jclass, jboolean isDouble, jlong query, jlong keys, jlong cores, jlong slots, jlong scoreGradients, jlong batch,
+ jlong heads, jlong rank, jlong coreCount, jlong n, jlong keySize, jlong topK, jlong queryGradients, jlong keyGradients, jlong
+ coreGradients, jint threads) {
+  int64_t where = 0;
+  return result(DM_CALL(dm_tucker_topk_bp, at(query), at(keys), at(cores), at(slots), at(scoreGradients), batch, heads, rank,
+                        coreCount, n, keySize, topK, at(queryGradients), at(keyGradients), at(coreGradients), threads,
+                        &where),
+                where);
+}
+
+DM_METHOD(jlong, expandedBag)
+(JNIEnv *, jclass, jboolean isDouble, jlong values, jlong slots, jlong blocks, jlong weights, jlong bags, jlong bagSize, jlong
+ coreCount, jlong expansion, jlong valueSize, jlong out, jint threads) {
+  return result(DM_CALL(dm_expanded_bag, at(values), at(slots), at(blocks), at(weights), bags, bagSize, coreCount, expansion,
+                        valueSize, at(out), threads),
+                0);
+}
+
+DM_METHOD(jlong, expandedBagWeightsBp)
+(JNIEnv *, jclass, jboolean isDouble, jlong values, jlong slots, jlong blocks, jlong outGradients, jlong bags, jlong bagSize,
+ jlong coreCount, jlong expansion, jlong valueSize, jlong weightGradients, jint threads) {
+  return result(DM_CALL(dm_expanded_bag_weights_bp, at(values), at(slots), at(blocks), at(outGradients), bags, bagSize,
+                        coreCount, expansion, valueSize, at(weightGradients), threads),
+                0);
+}
+
 DM_METHOD(jstring, instructionSet)(JNIEnv *env, jclass) { return env->NewStringUTF(dm_instruction_set()); }

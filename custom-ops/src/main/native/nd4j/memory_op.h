@@ -34,7 +34,7 @@ struct OutputShape {
   const char *name;
   sd::DataType type;
   int rank;
-  sd::LongType sizes[4];
+  sd::LongType sizes[5];
 };
 
 struct OutputShapes {

@@ -324,8 +324,10 @@ sd::ops::DeclarableOp *createOp(int index) {
       return new WeightedBagGradient();
     case 4:
       return new RowAdam();
-    default:
+    case 5:
       return new RowSgd();
+    default:
+      return createUltraMemOp(index - kMemoryOps);
   }
 }
 

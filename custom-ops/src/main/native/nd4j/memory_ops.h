@@ -5,7 +5,8 @@
 namespace dl4jmemory {
 
 // The ops in the order in which register_ops.cpp returns their hashes.
-constexpr int kOps = 6;
+constexpr int kMemoryOps = 6, kUltraMemOps = 6, kOps = kMemoryOps + kUltraMemOps;
 sd::ops::DeclarableOp *createOp(int index);
+sd::ops::DeclarableOp *createUltraMemOp(int index);  // those from kMemoryOps on, from 0
 
 }  // namespace dl4jmemory

@@ -4,8 +4,8 @@
 //   batch < 6                  streaming scores, a task is (head, half)        >= 6: blocked scores, a task is (head, queries)
 //   n % 8 (4)                  streaming: keys past the last whole vector      n % 16 (8): last panel filled up with zeros
 //   keySize/2 % 8 (4)          streaming: scalar end of a dot product          keySize/2 > 256: more than one slice of a panel
-//   n (or 119 pairs) < 96 (48) no threshold: all values are sorted             topK > 64: threshold by a sort of group maxima
-//   survivors > 128            merge sort instead of rank sort (double: always merge sort)
+//   n (or 119 pairs) < 96 (48) no threshold: all values are sorted             topK > 128: threshold by a sort of group maxima
+//   survivors > 192            merge sort instead of rank sort (double: always merge sort)
 //   survivors > 4 topK + 64    ties at the threshold: only the first are kept
 //   valueSize % 16             scalar end of a row                             bagSize % 4: single rows at the end of a bag
 //   bags < threads             a bag is divided by columns

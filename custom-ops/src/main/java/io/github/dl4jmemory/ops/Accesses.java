@@ -38,6 +38,12 @@ final class Accesses {
     }
   }
 
+  /** The positions in the order are those of an array [bags, bagSize] from now on. */
+  void regard(long otherBags, long otherBagSize) {
+    bags = otherBags;
+    bagSize = otherBagSize;
+  }
+
   /** The bags of the accesses: all axes of the slots but the last. */
   long bags() {
     return bags;

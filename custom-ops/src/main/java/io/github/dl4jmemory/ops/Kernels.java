@@ -107,4 +107,7 @@ interface Kernels {
 
   /** The kernels of tables whose rows are stored compactly. */
   CompactKernels compact();
+
+  /** The kernels of UltraMem. */
+  UltraMemKernels ultraMem();
 }

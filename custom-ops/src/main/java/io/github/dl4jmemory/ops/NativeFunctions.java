@@ -348,5 +348,84 @@ final class NativeFunctions {
   /** Returns the bytes advised. */
   static native long adviseRandom(long address, long bytes);
 
+  static native long tuckerTopk(
+      boolean isDouble,
+      long query,
+      long keys,
+      long cores,
+      long filters,
+      long batch,
+      long heads,
+      long rank,
+      long coreCount,
+      long n,
+      long keySize,
+      long topK,
+      long scores,
+      long slots,
+      int threads);
+
+  static native long tuckerSelect(
+      boolean isDouble,
+      long keyScores,
+      long cores,
+      long filters,
+      long batch,
+      long heads,
+      long rank,
+      long coreCount,
+      long n,
+      long topK,
+      long scores,
+      long slots,
+      int threads);
+
+  static native long tuckerTopkBp(
+      boolean isDouble,
+      long query,
+      long keys,
+      long cores,
+      long slots,
+      long scoreGradients,
+      long batch,
+      long heads,
+      long rank,
+      long coreCount,
+      long n,
+      long keySize,
+      long topK,
+      long queryGradients,
+      long keyGradients,
+      long coreGradients,
+      int threads);
+
+  static native long expandedBag(
+      boolean isDouble,
+      long values,
+      long slots,
+      long blocks,
+      long weights,
+      long bags,
+      long bagSize,
+      long coreCount,
+      long expansion,
+      long valueSize,
+      long out,
+      int threads);
+
+  static native long expandedBagWeightsBp(
+      boolean isDouble,
+      long values,
+      long slots,
+      long blocks,
+      long outGradients,
+      long bags,
+      long bagSize,
+      long coreCount,
+      long expansion,
+      long valueSize,
+      long weightGradients,
+      int threads);
+
   static native String instructionSet();
 }

@@ -359,11 +359,16 @@ final class NativeKernels implements Kernels {
     return new NativeCompactKernels();
   }
 
-  private static boolean isDouble(INDArray array) {
+  @Override
+  public UltraMemKernels ultraMem() {
+    return new NativeUltraMemKernels();
+  }
+
+  static boolean isDouble(INDArray array) {
     return array.dataType() == DataType.DOUBLE;
   }
 
-  private static long at(INDArray array) {
+  static long at(INDArray array) {
     return Dense.address(array);
   }
 
@@ -376,7 +381,7 @@ final class NativeKernels implements Kernels {
   }
 
   /** The arrays must not be collected while native code uses their memory. */
-  private static void keep(INDArray... arrays) {
+  static void keep(INDArray... arrays) {
     Reference.reachabilityFence(arrays);
   }
 }

@@ -28,7 +28,7 @@ final class NativeLibrary {
 
   private static final String UNSTATED = "a release that is not stated";
 
-  /** In the order of createOp in memory_ops.cpp. */
+  /** In the order of createOp in memory_ops.cpp, and of createUltraMemOp. */
   private static final List<String> OPS =
       List.of(
           ProductKeyTopKOp.NAME,
@@ -36,7 +36,13 @@ final class NativeLibrary {
           WeightedBagOp.NAME,
           WeightedBagGradientOp.NAME,
           RowAdamOp.NAME,
-          RowSgdOp.NAME);
+          RowSgdOp.NAME,
+          TuckerTopKOp.NAME,
+          TuckerTopKGradientOp.NAME,
+          ExpandSlotsOp.NAME,
+          ExpandedBagOp.NAME,
+          ExpandedBagGradientOp.NAME,
+          RowDotsOp.NAME);
 
   private final String reason;
   private final Map<String, Long> opHashes;

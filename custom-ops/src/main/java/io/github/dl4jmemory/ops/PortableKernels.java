@@ -154,4 +154,9 @@ final class PortableKernels implements Kernels {
   public CompactKernels compact() {
     return new PortableCompactKernels();
   }
+
+  @Override
+  public UltraMemKernels ultraMem() {
+    return new PortableUltraMemKernels();
+  }
 }

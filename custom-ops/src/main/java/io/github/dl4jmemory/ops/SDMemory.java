@@ -32,7 +32,13 @@ public final class SDMemory {
             new WeightedBagOp(),
             new WeightedBagGradientOp(),
             new RowAdamOp(),
-            new RowSgdOp());
+            new RowSgdOp(),
+            new TuckerTopKOp(),
+            new TuckerTopKGradientOp(),
+            new ExpandSlotsOp(),
+            new ExpandedBagOp(),
+            new ExpandedBagGradientOp(),
+            new RowDotsOp());
     synchronized (SDMemory.class) {
       ops.forEach(op -> ImportClassMapping.getOpNameMapping().putIfAbsent(op.opName(), op));
     }
@@ -213,7 +219,7 @@ public final class SDMemory {
   }
 
   /** ND4J binds the inputs of an op by name, so those of another graph would go unnoticed. */
-  private static void variable(Require require, SameDiff sd, String parameter, SDVariable value) {
+  static void variable(Require require, SameDiff sd, String parameter, SDVariable value) {
     require.present(parameter, value);
     if (value.getSameDiff() != sd) {
       throw require.error(
