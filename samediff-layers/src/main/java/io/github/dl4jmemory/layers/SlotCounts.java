@@ -3,35 +3,45 @@ package io.github.dl4jmemory.layers;
 import java.util.Arrays;
 
 /**
- * Reads of the slots of one table: 12 bytes a slot. Counting costs two additions an access; {@link
- * #endStretch} passes over all slots.
+ * Reads of the slots of one table: 12 bytes a slot. Counting costs two additions an access, in one
+ * place in memory; {@link #endStretch} passes over all slots.
  */
 final class SlotCounts {
 
-  private final int[] reads;
-  private final float[] weights;
+  private static final long ONE_READ = 1L << 32;
+  private static final long COUNT = -ONE_READ;
+
+  private final long[] cells; // above, the count of reads; below, the bits of the sum of weights
   private final int[] idle; // stretches since the slot was read
   private int stretches;
   private long total;
 
   SlotCounts(int slots) {
-    reads = new int[slots];
-    weights = new float[slots];
+    cells = new long[slots];
     idle = new int[slots];
   }
 
   int slots() {
-    return reads.length;
+    return cells.length;
   }
 
   /** Counts accesses. */
   void add(long[] slots, float[] accessWeights, int accesses) {
     for (int i = 0; i < accesses; i++) {
       int slot = (int) slots[i];
-      reads[slot]++;
-      weights[slot] += accessWeights[i];
+      long cell = cells[slot];
+      int weight = Float.floatToRawIntBits(weight(cell) + accessWeights[i]);
+      cells[slot] = (cell & COUNT) + ONE_READ | Integer.toUnsignedLong(weight);
     }
     total += accesses;
+  }
+
+  private static int count(long cell) {
+    return (int) (cell >>> 32);
+  }
+
+  private static float weight(long cell) {
+    return Float.intBitsToFloat((int) cell);
   }
 
   /** Accesses since the last {@link #endStretch}. */
@@ -40,20 +50,25 @@ final class SlotCounts {
   }
 
   SlotSpread reads() {
+    int[] reads = new int[cells.length];
+    Arrays.setAll(reads, slot -> count(cells[slot]));
     return SlotGroups.ofCounts(reads).spread();
   }
 
   SlotSpread weights() {
+    float[] weights = new float[cells.length];
+    for (int slot = 0; slot < weights.length; slot++) {
+      weights[slot] = weight(cells[slot]);
+    }
     return SlotGroups.ofWeights(weights).spread();
   }
 
   /** Counts from zero again; what was read is remembered as read in this stretch. */
   void endStretch() {
-    for (int slot = 0; slot < reads.length; slot++) {
-      idle[slot] = reads[slot] > 0 ? 0 : idle[slot] + 1;
+    for (int slot = 0; slot < cells.length; slot++) {
+      idle[slot] = count(cells[slot]) > 0 ? 0 : idle[slot] + 1;
     }
-    Arrays.fill(reads, 0);
-    Arrays.fill(weights, 0);
+    Arrays.fill(cells, 0);
     total = 0;
     stretches++;
   }
