@@ -5,8 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.dl4jmemory.testkit.AssertClose;
 import io.github.dl4jmemory.testkit.Elements;
+import io.github.dl4jmemory.testkit.PageExample;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Iterator;
@@ -22,8 +22,6 @@ import org.nd4j.linalg.factory.Nd4j;
 /** The examples of docs/how-to/editing.md are this code, and they do what the page says. */
 class EditingPageTest {
 
-  private static final Path PAGE = Path.of("../docs/how-to/editing.md");
-
   @TempDir Path folder;
 
   @Test
@@ -33,7 +31,7 @@ class EditingPageTest {
     Iterator<MultiDataSet> usualData =
         List.of(Edits.batch(DataType.FLOAT, 20), Edits.batch(DataType.FLOAT, 21)).iterator();
     MultiDataSet newFacts = Edits.example(DataType.FLOAT, 30, 0);
-    // edit begin
+    // page begin
     AccessCounts background = AccessCounts.of(network, usualData); // once for a network
     background.save(folder.resolve("background"));
 
@@ -43,15 +41,15 @@ class EditingPageTest {
       editor.learn(newFacts, "facts of May"); // score before the step
     }
     editor.journal().save(folder.resolve("edits"));
-    // edit end
+    // page end
     double before = restored(original).score(dataSet(newFacts));
     double after = network.score(dataSet(newFacts));
     assertTrue(after < 0.5 * before, "score " + before + " before, " + after + " after");
-    // journal begin
+    // page begin
     EditJournal journal = EditJournal.load(folder.resolve("edits"));
     journal.diff().forEach(System.out::println); // layer, slot, how far the row went
     journal.undo(network, "facts of May"); // every bit is what it was
-    // journal end
+    // page end
     AssertClose.same("undone", original, network.params());
   }
 
@@ -73,36 +71,23 @@ class EditingPageTest {
     INDArray question = x.getRow(3, true);
     INDArray example = x.getRow(8, true);
     double[] before = Elements.doubles(network.outputSingle(question));
-    // overlay begin
+    // page begin
     KeyOverlay overlay = KeyOverlay.attach(network);
     INDArray key = overlay.lookups("memory1", question).queries().slice(0).slice(1); // head 1
     INDArray value = overlay.lookups("memory1", example).read().getRow(0);
     long id = overlay.insert("memory1", 1, key, value);
     overlay.save(folder.resolve("overlay")); // KeyOverlay.load(network, file) attaches it again
-    // overlay end
+    // page end
     assertTrue(!Arrays.equals(before, Elements.doubles(network.outputSingle(question))));
-    // delete begin
+    // page begin
     overlay.delete(id); // every output has the bits that it had before
-    // delete end
+    // page end
     AssertClose.same("deleted", before, network.outputSingle(question));
     assertEquals(1, KeyOverlay.load(network, folder.resolve("overlay")).size());
   }
 
   @Test
   void examplesStandOnThePage() throws IOException {
-    String page = squeezed(Files.readString(PAGE));
-    String source =
-        Files.readString(Path.of("src/test/java/io/github/dl4jmemory/layers/EditingPageTest.java"));
-    for (String part : new String[] {"edit", "journal", "overlay", "delete"}) {
-      String begin = "// " + part + " begin";
-      String code =
-          source.substring(
-              source.indexOf(begin) + begin.length(), source.indexOf("// " + part + " end"));
-      assertTrue(page.contains(squeezed(code)), "the page's " + part + " differs from this code");
-    }
-  }
-
-  private static String squeezed(String text) {
-    return text.replaceAll("\\s+", "");
+    PageExample.assertStandsOn("docs/how-to/editing.md", EditingPageTest.class);
   }
 }
