@@ -175,7 +175,7 @@ DM_API int64_t dm_advise_huge_pages(void *address, int64_t bytes);
 DM_API int64_t dm_release_pages(void *address, int64_t bytes);
 
 // Tells the system that a mapping of a file, from its first page, is read at random places: a page that is missing is then
-// read alone, without its neighbours. Returns the bytes advised; 0 where the system cannot.
+// read alone, without its neighbours, and an access maps small pages only. Returns the bytes advised; 0 where the system cannot.
 DM_API int64_t dm_advise_random(void *address, int64_t bytes);
 
 // What is chosen at run time for this processor: "avx2" or "baseline".

@@ -15,7 +15,7 @@
 
 namespace {
 
-constexpr int kMadvHugePage = 14, kMadvCollapse = 25;
+constexpr int kMadvHugePage = 14, kMadvNoHugePage = 15, kMadvCollapse = 25;
 constexpr uint64_t kHugePage = uint64_t(2) << 20;
 
 bool switched_off() {
@@ -48,7 +48,9 @@ int64_t dm_release_pages(void *address, int64_t bytes) {
   return madvise(reinterpret_cast<void *>(begin), end - begin, MADV_DONTNEED) == 0 ? int64_t(end - begin) : 0;
 }
 
+// Without huge pages: where the file's cache holds 2 MiB in one piece, one access would else map all of them.
 int64_t dm_advise_random(void *address, int64_t bytes) {
+  if (bytes > 0) madvise(address, size_t(bytes), kMadvNoHugePage);
   return bytes > 0 && madvise(address, size_t(bytes), MADV_RANDOM) == 0 ? bytes : 0;
 }
 #else
