@@ -48,6 +48,11 @@ public abstract class DefinedLayer extends SameDiffLayer {
   /** Makes the runtime of this layer; parameters are handed to it afterwards. */
   abstract LayerRuntime<?> runtime(NeuralNetConfiguration conf, DataType dataType);
 
+  /** Whether a parameter is not trained by its gradient, but by a rule of the runtime's own. */
+  boolean isState(String key) {
+    return false;
+  }
+
   /** Throws a clear error while a setting that the parameter shapes need is still missing. */
   abstract void requireComplete();
 
@@ -66,7 +71,8 @@ public abstract class DefinedLayer extends SameDiffLayer {
 
   /**
    * Adds this layer to a SameDiff graph: creates its parameters as initialised variables {@code
-   * name/key} of the input's data type, and the operations of {@code defineLayer}.
+   * name/key} of the input's data type, and the operations of {@code defineLayer}. Running
+   * statistics, where the layer has any, are constants there.
    *
    * @param sd graph to add to
    * @param name name scope of the layer, unique in the graph
@@ -99,7 +105,13 @@ public abstract class DefinedLayer extends SameDiffLayer {
     NameScope scope = sd.withNameScope(name);
     try {
       Map<String, SDVariable> variables = new LinkedHashMap<>();
-      arrays.forEach((key, array) -> variables.put(key, sd.var(name + "/" + key, array)));
+      arrays.forEach(
+          (key, array) ->
+              variables.put(
+                  key,
+                  isState(key)
+                      ? sd.constant(name + "/" + key, array)
+                      : sd.var(name + "/" + key, array)));
       return defineLayer(sd, x, variables, null);
     } finally {
       scope.close();
@@ -132,6 +144,9 @@ public abstract class DefinedLayer extends SameDiffLayer {
 
   @Override
   public List<Regularization> getRegularizationByParam(String key) {
+    if (isState(key)) {
+      return null;
+    }
     return getLayerParams().isWeightParam(key) ? regularization : regularizationBias;
   }
 

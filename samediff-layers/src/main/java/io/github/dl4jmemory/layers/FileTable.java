@@ -19,7 +19,7 @@ import org.nd4j.linalg.learning.config.Sgd;
  * the first use. Rows change when DL4J asks {@link #updater()} for the update of the fingerprint,
  * which is nothing.
  */
-final class FileTable implements PoolTable {
+final class FileTable implements PoolTable, SelfUpdater.Target {
 
   private final MemoryPool pool;
   private final String title;
@@ -27,7 +27,7 @@ final class FileTable implements PoolTable {
   private final TouchedRows touched = new TouchedRows();
   private final KeptArray keptWeights = new KeptArray();
   private final KeptArray keptGradients = new KeptArray();
-  private final FileUpdater updater = new FileUpdater(this);
+  private final SelfUpdater updater = new SelfUpdater(this);
   private final Residence residence = new Residence();
   private INDArray fingerprint;
   private PoolFile file;
@@ -48,7 +48,8 @@ final class FileTable implements PoolTable {
     return updater;
   }
 
-  IUpdater configured() {
+  @Override
+  public IUpdater configured() {
     return pool.getUpdaterByParam(MemoryPool.FINGERPRINT);
   }
 
@@ -187,7 +188,8 @@ final class FileTable implements PoolTable {
   }
 
   /** Changes the rows of the last backward pass, once; called when DL4J applies updaters. */
-  void update(int iteration, int epoch) {
+  @Override
+  public void update(INDArray gradient, int iteration, int epoch) {
     IUpdater kind = configured();
     if (bags == null || kind instanceof NoOp) {
       return;

@@ -7,6 +7,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.api.TrainingConfig;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
@@ -107,6 +108,11 @@ abstract class LayerRuntime<C extends AbstractSameDiffLayer> extends AbstractLay
     return conf.isMiniBatch() ? 1.0 / getInputMiniBatchSize() : 1.0;
   }
 
+  /** Whether DL4J is told of updaters that are this runtime's own. */
+  private boolean hasOwnUpdaters() {
+    return rowSparse() || !ownUpdaters.isEmpty();
+  }
+
   /** Whether the layer has tables with an updater that works by rows: the same for all. */
   final boolean rowSparse() {
     return tables.values().stream().anyMatch(RowTable::rowSparse);
@@ -114,12 +120,14 @@ abstract class LayerRuntime<C extends AbstractSameDiffLayer> extends AbstractLay
 
   @Override
   public final TrainingConfig getConfig() {
-    if (!rowSparse() && ownUpdaters.isEmpty()) {
+    if (!hasOwnUpdaters()) {
       return super.getConfig();
     }
     if (tableConfig == null) {
       Map<String, IUpdater> updaters = new HashMap<>(ownUpdaters);
-      tables.forEach((key, table) -> updaters.put(key, table.updater()));
+      if (rowSparse()) {
+        tables.forEach((key, table) -> updaters.put(key, table.updater()));
+      }
       tableConfig = new RowTableConfig(layerConf(), updaters);
     }
     return tableConfig;
@@ -149,11 +157,11 @@ abstract class LayerRuntime<C extends AbstractSameDiffLayer> extends AbstractLay
 
   /** All gradients of this layer, as backpropGradient returns them; normalised if so configured. */
   final Gradient gradients() {
-    if (rowSparse()) {
+    if (hasOwnUpdaters()) {
       GradientScaling.apply(
           layerConf(),
           gradientTable,
-          tables.keySet(),
+          rowSparse() ? tables.keySet() : Set.of(),
           conf.isMiniBatch() ? getInputMiniBatchSize() : 1);
     }
     Gradient all = new DefaultGradient();

@@ -11,6 +11,8 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.api.ops.random.impl.GaussianDistribution;
 import org.nd4j.linalg.api.ops.random.impl.UniformDistribution;
 import org.nd4j.linalg.factory.Nd4j;
+import org.nd4j.linalg.learning.config.IUpdater;
+import org.nd4j.linalg.learning.config.NoOp;
 
 /**
  * A layer that looks value rows up by product keys: {@link ProductKeyMemory} in a table of its own,
@@ -23,6 +25,7 @@ public abstract class ProductKeyLookup extends TokenwiseLayer {
 
   static final String QUERY = "Wq";
   static final String SUB_KEYS = "K";
+  static final String QUERY_STATISTICS = "queryStatistics";
   static final String KEY_GAIN = "g";
   static final String GATE = "Wg";
   static final String OUTPUT = "Wo";
@@ -33,6 +36,7 @@ public abstract class ProductKeyLookup extends TokenwiseLayer {
   private int heads;
   private long keySize;
   private int topK;
+  private boolean queryBatchNorm;
   private boolean queryKeyNorm;
   private boolean gate;
 
@@ -44,6 +48,7 @@ public abstract class ProductKeyLookup extends TokenwiseLayer {
     heads = builder.heads;
     keySize = builder.keySize;
     topK = builder.topK;
+    queryBatchNorm = builder.queryBatchNorm;
     queryKeyNorm = builder.queryKeyNorm;
     gate = builder.gate;
   }
@@ -90,6 +95,15 @@ public abstract class ProductKeyLookup extends TokenwiseLayer {
   public abstract long getValueSize();
 
   /**
+   * Whether queries are standardised by running statistics.
+   *
+   * @return queryBatchNorm
+   */
+  public boolean isQueryBatchNorm() {
+    return queryBatchNorm;
+  }
+
+  /**
    * Whether queries and sub-keys are normalised.
    *
    * @return queryKeyNorm
@@ -132,6 +146,9 @@ public abstract class ProductKeyLookup extends TokenwiseLayer {
   @Override
   public void defineParameters(SDLayerParams params) {
     params.addWeightParam(QUERY, getNIn(), heads * keySize);
+    if (queryBatchNorm) {
+      params.addBiasParam(QUERY_STATISTICS, 2, heads * keySize);
+    }
     params.addWeightParam(SUB_KEYS, heads, 2, getSubKeys(), keySize / 2);
     if (queryKeyNorm) {
       params.addWeightParam(KEY_GAIN, heads, 2, keySize / 2);
@@ -146,6 +163,10 @@ public abstract class ProductKeyLookup extends TokenwiseLayer {
   public void initializeParameters(Map<String, INDArray> params) {
     uniform(params.get(QUERY), Math.sqrt(6.0 / (getNIn() + heads * keySize)));
     uniform(params.get(SUB_KEYS), 1 / Math.sqrt(keySize));
+    if (queryBatchNorm) {
+      params.get(QUERY_STATISTICS).getRow(0).assign(0);
+      params.get(QUERY_STATISTICS).getRow(1).assign(1);
+    }
     if (queryKeyNorm) {
       params.get(KEY_GAIN).assign(1);
     }
@@ -153,6 +174,16 @@ public abstract class ProductKeyLookup extends TokenwiseLayer {
       normal(params.get(GATE), 1 / Math.sqrt(getNIn()));
     }
     normal(params.get(OUTPUT), 1 / Math.sqrt(getValueSize()));
+  }
+
+  @Override
+  final boolean isState(String key) {
+    return key.equals(QUERY_STATISTICS);
+  }
+
+  @Override
+  public IUpdater getUpdaterByParam(String key) {
+    return isState(key) ? new NoOp() : super.getUpdaterByParam(key);
   }
 
   private static void uniform(INDArray array, double bound) {
@@ -190,6 +221,9 @@ public abstract class ProductKeyLookup extends TokenwiseLayer {
     long half = keySize / 2;
     SDVariable query = x.mmul(params.get(QUERY));
     SDVariable subKeyRows = params.get(SUB_KEYS);
+    if (queryBatchNorm) {
+      query = standardised(sd, query, params.get(QUERY_STATISTICS));
+    }
     if (queryKeyNorm) {
       query = normalised(sd, query.reshape(-1, half), 1);
       SDVariable scale = params.get(KEY_GAIN).div(Math.sqrt(half)).reshape(heads, 2, 1, half);
@@ -216,6 +250,12 @@ public abstract class ProductKeyLookup extends TokenwiseLayer {
     return y.mmul(params.get(OUTPUT));
   }
 
+  private SDVariable standardised(SameDiff sd, SDVariable query, SDVariable statistics) {
+    SDVariable mean = statistics.get(SDIndex.point(0)).reshape(1, heads * keySize);
+    SDVariable variance = statistics.get(SDIndex.point(1)).reshape(1, heads * keySize);
+    return query.sub(mean).div(sd.math.sqrt(variance.add(QueryStatistics.EPSILON)));
+  }
+
   private static SDVariable normalised(SameDiff sd, SDVariable rows, int featureAxis) {
     SDVariable meanSquare = sd.math.square(rows).mean(true, featureAxis);
     return rows.div(sd.math.sqrt(meanSquare.add(NORM_EPSILON)));
@@ -230,6 +270,7 @@ public abstract class ProductKeyLookup extends TokenwiseLayer {
         && keySize == that.keySize
         && topK == that.topK
         && getValueSize() == that.getValueSize()
+        && queryBatchNorm == that.queryBatchNorm
         && queryKeyNorm == that.queryKeyNorm
         && gate == that.gate;
   }
@@ -249,6 +290,7 @@ public abstract class ProductKeyLookup extends TokenwiseLayer {
     private int heads = 4;
     private long keySize = 256;
     private int topK = 32;
+    private boolean queryBatchNorm;
     private boolean queryKeyNorm = true;
     private boolean gate = true;
 
@@ -285,6 +327,19 @@ public abstract class ProductKeyLookup extends TokenwiseLayer {
      */
     public T topK(int topK) {
       this.topK = topK;
+      return self();
+    }
+
+    /**
+     * Whether every feature of the queries is first brought to mean 0 and variance 1; default
+     * false. A large memory uses far more of its slots with it: without, what all queries have in
+     * common picks the same sub-keys for all of them.
+     *
+     * @param queryBatchNorm see {@link ProductKeyMemory}
+     * @return this builder
+     */
+    public T queryBatchNorm(boolean queryBatchNorm) {
+      this.queryBatchNorm = queryBatchNorm;
       return self();
     }
 

@@ -26,6 +26,7 @@ abstract class ProductKeyLookupRuntime<C extends ProductKeyLookup> extends Token
   private final long subKeys;
   private final long half;
   private final long valueSize;
+  private final transient QueryStatistics statistics; // null: queries are not standardised
   private transient Kept kept;
   private transient AccessObserver observer;
   private transient OverlayKeys overlay; // null: none
@@ -51,6 +52,13 @@ abstract class ProductKeyLookupRuntime<C extends ProductKeyLookup> extends Token
     subKeys = layer.getSubKeys();
     half = layer.getKeySize() / 2;
     valueSize = layer.getValueSize();
+    statistics = layer.isQueryBatchNorm() ? statistics() : null;
+  }
+
+  private QueryStatistics statistics() {
+    QueryStatistics own = new QueryStatistics(() -> getParam(ProductKeyLookup.QUERY_STATISTICS));
+    updateBy(ProductKeyLookup.QUERY_STATISTICS, new SelfUpdater(own));
+    return own;
   }
 
   /** {@link MemoryOps#productKeyTopK(INDArray, INDArray, INDArray, INDArray)}, by any worker. */
@@ -177,6 +185,9 @@ abstract class ProductKeyLookupRuntime<C extends ProductKeyLookup> extends Token
   private Keys keys(INDArray x, Scratch scratch) {
     INDArray query = scratch.create(x.size(0), heads * 2 * half);
     Matrices.product(x, getParam(ProductKeyLookup.QUERY), query);
+    if (statistics != null) {
+      statistics.standardise(query, scratch.keep());
+    }
     INDArray rows = getParam(ProductKeyLookup.SUB_KEYS);
     if (!normalises()) {
       return new Keys(query, null, rows, null);
@@ -258,6 +269,10 @@ abstract class ProductKeyLookupRuntime<C extends ProductKeyLookup> extends Token
         gradientOf(ProductKeyLookup.SUB_KEYS));
     if (normalises()) {
       normBackward(queryGradient);
+    }
+    if (statistics != null) {
+      statistics.backward(queryGradient);
+      gradientOf(ProductKeyLookup.QUERY_STATISTICS).assign(0);
     }
     return queryGradient;
   }

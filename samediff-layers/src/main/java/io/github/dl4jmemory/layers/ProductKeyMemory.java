@@ -32,10 +32,16 @@ import org.nd4j.linalg.learning.regularization.Regularization;
  * the softmax over the best topK is neither flat nor one-hot. (One gain, because the gains of
  * queries and of sub-keys would only ever appear as their product.)
  *
- * <p>Parameters: Wq [nIn, heads*keySize] Xavier uniform; K [heads, 2, subKeys, keySize/2] uniform
- * in ±1/sqrt(keySize); g [heads, 2, keySize/2] one; Wg [nIn, valueSize] normal with deviation
- * 1/sqrt(nIn); Wo [valueSize, nOut] and V [subKeys², valueSize] normal with deviation
- * 1/sqrt(valueSize).
+ * <p>With {@code queryBatchNorm} every feature of q is standardised before that, {@code (q - mean)
+ * / sqrt(variance + 1e-6)}, by running averages of the mean and variance of the training batches
+ * (decay 0.9 a step). Unlike batch normalisation elsewhere it takes the running averages in
+ * training too, and they have no gradient: a batch of one token works, and forward is the same
+ * function in training and inference.
+ *
+ * <p>Parameters: Wq [nIn, heads*keySize] Xavier uniform; queryStatistics [2, heads*keySize] 0 and
+ * 1; K [heads, 2, subKeys, keySize/2] uniform in ±1/sqrt(keySize); g [heads, 2, keySize/2] one; Wg
+ * [nIn, valueSize] normal with deviation 1/sqrt(nIn); Wo [valueSize, nOut] and V [subKeys²,
+ * valueSize] normal with deviation 1/sqrt(valueSize).
  *
  * <p>In a MultiLayerNetwork or ComputationGraph V has no dense gradient: a step changes the rows
  * that it has read and no other, by lazy Adam (m and v of touched rows only) or SGD, with a
@@ -46,9 +52,9 @@ import org.nd4j.linalg.learning.regularization.Regularization;
  * heads*topK*valueSize + nIn*valueSize + valueSize*nOut. The number of slots, subKeys², is not in
  * it.
  *
- * <p>Source: Lample et al., Large Memory Layers with Product Keys, arXiv 1907.05242, section 3;
- * Berges et al., Memory Layers at Scale, arXiv 2412.09764, equations 1 and 2 (their K and V of n
- * keys, our subKeys and slots).
+ * <p>Source: Lample et al., Large Memory Layers with Product Keys, arXiv 1907.05242, sections 3 and
+ * 4.5 (query batch normalisation); Berges et al., Memory Layers at Scale, arXiv 2412.09764,
+ * equations 1 and 2 (their K and V of n keys, our subKeys and slots).
  */
 public final class ProductKeyMemory extends ProductKeyLookup {
 

@@ -43,14 +43,20 @@ class ProductKeyMemoryDefinitionTest {
 
   @ParameterizedTest
   @CsvSource({
-    "true,true,NWC,true",
-    "false,true,NWC,false",
-    "true,false,NCW,true",
-    "false,false,NCW,false",
+    "true,true,false,NWC,true",
+    "false,true,true,NWC,false",
+    "true,false,true,NCW,true",
+    "false,false,false,NCW,false",
   })
-  void definitionEqualsRuntime(boolean norm, boolean gate, RNNFormat format, boolean masked) {
+  void definitionEqualsRuntime(
+      boolean norm, boolean gate, boolean batchNorm, RNNFormat format, boolean masked) {
     ProductKeyMemory settings =
-        Networks.memory().queryKeyNorm(norm).gate(gate).valuesUpdater(new NoOp()).build();
+        Networks.memory()
+            .queryKeyNorm(norm)
+            .gate(gate)
+            .queryBatchNorm(batchNorm)
+            .valuesUpdater(new NoOp())
+            .build();
     ComputationGraph network =
         Networks.sequenceGraph(settings, format, DataType.DOUBLE, new NoOp());
     network.initGradientsView();
@@ -58,6 +64,10 @@ class ProductKeyMemoryDefinitionTest {
     ProductKeyMemory memory = (ProductKeyMemory) layer.conf().getLayer();
 
     Nd4j.getRandom().setSeed(71);
+    if (batchNorm) {
+      INDArray statistics = layer.getParam(ProductKeyLookup.QUERY_STATISTICS);
+      statistics.addi(Nd4j.rand(DataType.DOUBLE, statistics.shape()));
+    }
     boolean last = format == RNNFormat.NWC;
     INDArray x = Nd4j.randn(DataType.DOUBLE, shape(last, Networks.IN));
     INDArray outGradient = Nd4j.randn(DataType.DOUBLE, shape(last, 13));
@@ -78,6 +88,7 @@ class ProductKeyMemoryDefinitionTest {
     SDVariable loss = defined.mul(sd.constant("outGradient", outGradient)).sum().rename("loss");
     sd.setLossVariables(loss.name());
     AssertClose.close("out", defined.eval(), out, 1e-12);
+    params.remove(ProductKeyLookup.QUERY_STATISTICS); // no gradient in the runtime, by its rule
     String[] names = params.keySet().toArray(new String[0]);
     String[] all = Arrays.copyOf(names, names.length + 1);
     all[names.length] = "x";

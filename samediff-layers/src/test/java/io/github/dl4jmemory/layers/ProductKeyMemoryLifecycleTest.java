@@ -49,6 +49,7 @@ class ProductKeyMemoryLifecycleTest {
     ProductKeyMemory memory =
         Networks.memory()
             .name("facts")
+            .queryBatchNorm(true)
             .queryKeyNorm(false)
             .gate(false)
             .dropOut(0.9)

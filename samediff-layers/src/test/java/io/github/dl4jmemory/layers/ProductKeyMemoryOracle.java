@@ -24,6 +24,13 @@ final class ProductKeyMemoryOracle {
     int half = (int) layer.getKeySize() / 2;
     int n = (int) layer.getSubKeys();
     double[] query = times(x, params.get("Wq"));
+    if (layer.isQueryBatchNorm()) {
+      INDArray statistics = params.get("queryStatistics");
+      for (int i = 0; i < query.length; i++) {
+        query[i] =
+            (query[i] - statistics.getDouble(0, i)) / Math.sqrt(statistics.getDouble(1, i) + 1e-6);
+      }
+    }
     double[] read = new double[(int) layer.getValueSize()];
     for (int head = 0; head < layer.getHeads(); head++) {
       double[][] halfScores = new double[2][n];

@@ -212,6 +212,7 @@ public final class MemoryTransformer extends TokenZooModel {
     private long subKeys = 128;
     private int keySize = 32;
     private int topK = 8;
+    private boolean queryBatchNorm;
     private long valueSize;
     private double learningRate = 3e-3;
     private double valueLearningRate = 1e-2;
@@ -369,6 +370,18 @@ public final class MemoryTransformer extends TokenZooModel {
     }
 
     /**
+     * Whether the memories standardise their queries by running statistics; default false. Large
+     * memories use far more of their slots with it.
+     *
+     * @param queryBatchNorm see {@link io.github.dl4jmemory.layers.ProductKeyMemory}
+     * @return this builder
+     */
+    public Builder queryBatchNorm(boolean queryBatchNorm) {
+      this.queryBatchNorm = queryBatchNorm;
+      return this;
+    }
+
+    /**
      * Features of a value row; default 0, as many as model.
      *
      * @param valueSize at least 1, or 0 for model
@@ -465,6 +478,7 @@ public final class MemoryTransformer extends TokenZooModel {
               subKeys,
               keySize,
               topK,
+              queryBatchNorm,
               valueSize,
               learningRate,
               valueLearningRate,

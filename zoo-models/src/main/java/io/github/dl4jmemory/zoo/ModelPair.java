@@ -58,6 +58,7 @@ final class ModelPair {
         .subKeys(shape.subKeys())
         .keySize(shape.keySize())
         .topK(shape.topK())
+        .queryBatchNorm(shape.queryBatchNorm())
         .learningRate(learningRate)
         .valueLearningRate(shape.valueLearningRate())
         .schedule(steps / 20, steps)

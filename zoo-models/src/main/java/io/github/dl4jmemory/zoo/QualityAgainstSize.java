@@ -29,7 +29,7 @@ public final class QualityAgainstSize implements Callable<Integer> {
 
   /** Three blocks, the memory in the middle one; narrow, so that 4M rows stay below 2^28 values. */
   private static final Settings.Shape TEXT =
-      new Settings.Shape(56, 3, 4, 149, 2, 256, 48, 32, 3e-3);
+      new Settings.Shape(56, 3, 4, 149, 4, 256, 16, 32, true, 3e-3);
 
   @Option(
       names = "--text",
@@ -54,10 +54,10 @@ public final class QualityAgainstSize implements Callable<Integer> {
       description = "Sizes: a memory has so many squared slots; 0 is the dense model.")
   private List<Long> subKeys;
 
-  @Option(names = "--memory-heads", defaultValue = "2", description = "Heads of the memory.")
+  @Option(names = "--memory-heads", defaultValue = "4", description = "Heads of the memory.")
   private int memoryHeads;
 
-  @Option(names = "--key-size", defaultValue = "32", description = "Features of a query.")
+  @Option(names = "--key-size", defaultValue = "16", description = "Features of a query.")
   private int keySize;
 
   @Option(names = "--top-k", defaultValue = "32", description = "Slots that a head reads.")

@@ -39,25 +39,37 @@ record Settings(
       long subKeys,
       int keySize,
       int topK,
+      boolean queryBatchNorm,
       double valueLearningRate) {
 
     static Shape ofBiographies() {
-      return new Shape(40, 1, 4, 1, 2, 128, 32, 32, 5e-3);
+      return new Shape(40, 1, 4, 1, 2, 128, 32, 32, false, 5e-3);
     }
 
     Shape withValueLearningRate(double rate) {
-      return new Shape(model, layers, heads, hidden, memoryHeads, subKeys, keySize, topK, rate);
+      return new Shape(
+          model, layers, heads, hidden, memoryHeads, subKeys, keySize, topK, queryBatchNorm, rate);
     }
 
     static Shape ofText() {
-      return new Shape(96, 3, 4, 256, 2, 256, 48, 16, 3e-3);
+      return new Shape(96, 3, 4, 256, 2, 256, 48, 16, false, 3e-3);
     }
 
     Shape withSubKeys(long newSubKeys) {
       return new Shape(
-          model, layers, heads, hidden, memoryHeads, newSubKeys, keySize, topK, valueLearningRate);
+          model,
+          layers,
+          heads,
+          hidden,
+          memoryHeads,
+          newSubKeys,
+          keySize,
+          topK,
+          queryBatchNorm,
+          valueLearningRate);
     }
 
+    /** Other accesses, by standardised queries. */
     Shape withAccesses(int newMemoryHeads, int newKeySize, int newTopK) {
       return new Shape(
           model,
@@ -68,6 +80,7 @@ record Settings(
           subKeys,
           newKeySize,
           newTopK,
+          true,
           valueLearningRate);
     }
   }

@@ -42,6 +42,7 @@ record TransformerCost(TransformerSettings settings, ExpertSettings experts) {
     return settings.model() * query
         + query * settings.subKeys()
         + query // the gain of the normalised keys
+        + (settings.queryBatchNorm() ? 2 * query : 0)
         + 2 * settings.model() * settings.valueWidth();
   }
 

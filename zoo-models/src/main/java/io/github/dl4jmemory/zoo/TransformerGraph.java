@@ -127,6 +127,7 @@ record TransformerGraph(TransformerSettings settings, ExpertSettings experts) {
           .heads(settings.memoryHeads())
           .keySize(settings.keySize())
           .topK(settings.topK())
+          .queryBatchNorm(settings.queryBatchNorm())
           .build()
           .addTo(graph, name, in, POOL);
     } else {
@@ -141,6 +142,7 @@ record TransformerGraph(TransformerSettings settings, ExpertSettings experts) {
         .subKeys(settings.subKeys())
         .keySize(settings.keySize())
         .topK(settings.topK())
+        .queryBatchNorm(settings.queryBatchNorm())
         .valueSize(settings.valueWidth())
         .valuesUpdater(adam(settings.valueLearningRate(), VALUES_BETA2))
         .build();

@@ -24,6 +24,7 @@ record TransformerSettings(
     long subKeys,
     int keySize,
     int topK,
+    boolean queryBatchNorm,
     long valueSize,
     double learningRate,
     double valueLearningRate,

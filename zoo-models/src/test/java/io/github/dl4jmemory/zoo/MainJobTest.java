@@ -26,7 +26,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class MainJobTest {
-  private static final Settings.Shape SHAPE = new Settings.Shape(12, 2, 2, 20, 2, 11, 6, 3, 1e-2);
+  private static final Settings.Shape SHAPE =
+      new Settings.Shape(12, 2, 2, 20, 2, 11, 6, 3, false, 1e-2);
   private static final Settings SETTINGS =
       new Settings(List.of(), 7, 3, 300, 0, 8, 9, List.of(1e-2, 3e-3), SHAPE, 5);
 

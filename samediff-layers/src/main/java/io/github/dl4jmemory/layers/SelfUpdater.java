@@ -7,17 +7,31 @@ import org.nd4j.linalg.learning.config.IUpdater;
 import org.nd4j.linalg.schedule.ISchedule;
 
 /**
- * The updater that a pool with a file hands to DL4J for its fingerprint: it has no state, leaves
- * the gradient, which is zero, as it is, and takes the call as the sign to update the file.
+ * The updater that a layer hands to DL4J for a parameter that changes by the layer's own rule: it
+ * has no state, and the gradient that it is called with is zero.
  */
-final class FileUpdater implements IUpdater {
+final class SelfUpdater implements IUpdater {
 
   private static final long serialVersionUID = 1L;
 
-  private final transient FileTable table;
+  private final transient Target target;
 
-  FileUpdater(FileTable table) {
-    this.table = table;
+  /** What changes by its own rule. */
+  interface Target {
+
+    /**
+     * A training step is due.
+     *
+     * @param gradient zero; to be assigned what DL4J is to subtract from the parameter
+     */
+    void update(INDArray gradient, int iteration, int epoch);
+
+    /** Whose learning rate DL4J reads and sets. */
+    IUpdater configured();
+  }
+
+  SelfUpdater(Target target) {
+    this.target = target;
   }
 
   @Override
@@ -26,12 +40,12 @@ final class FileUpdater implements IUpdater {
   }
 
   @Override
-  public GradientUpdater<FileUpdater> instantiate(INDArray state, boolean initialize) {
+  public GradientUpdater<SelfUpdater> instantiate(INDArray state, boolean initialize) {
     return new Step();
   }
 
   @Override
-  public GradientUpdater<FileUpdater> instantiate(Map<String, INDArray> state, boolean initialize) {
+  public GradientUpdater<SelfUpdater> instantiate(Map<String, INDArray> state, boolean initialize) {
     return new Step();
   }
 
@@ -42,29 +56,29 @@ final class FileUpdater implements IUpdater {
 
   @Override
   public double getLearningRate(int iteration, int epoch) {
-    return table.configured().getLearningRate(iteration, epoch);
+    return target.configured().getLearningRate(iteration, epoch);
   }
 
   @Override
   public boolean hasLearningRate() {
-    return true;
+    return target.configured().hasLearningRate();
   }
 
   @Override
   public void setLrAndSchedule(double learningRate, ISchedule schedule) {
-    table.configured().setLrAndSchedule(learningRate, schedule);
+    target.configured().setLrAndSchedule(learningRate, schedule);
   }
 
-  private final class Step implements GradientUpdater<FileUpdater> {
+  private final class Step implements GradientUpdater<SelfUpdater> {
 
     @Override
-    public FileUpdater getConfig() {
-      return FileUpdater.this;
+    public SelfUpdater getConfig() {
+      return SelfUpdater.this;
     }
 
     @Override
     public void applyUpdater(INDArray gradient, int iteration, int epoch) {
-      table.update(iteration, epoch);
+      target.update(gradient, iteration, epoch);
     }
 
     @Override
