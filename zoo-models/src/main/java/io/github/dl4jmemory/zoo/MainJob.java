@@ -5,7 +5,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
-import java.util.concurrent.CountDownLatch;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -26,10 +25,8 @@ import picocli.CommandLine.Option;
             + " (held-out perplexity).")
 public final class MainJob implements Callable<Integer> {
   private static final String FOLDER = "dl4j-memory-run";
-  private static final int INTERRUPTED = 130;
 
-  private final CountDownLatch ended = new CountDownLatch(1);
-  private volatile boolean stopped;
+  private final StopSignal stop = new StopSignal();
 
   @Option(
       names = "--text",
@@ -116,14 +113,7 @@ public final class MainJob implements Callable<Integer> {
    */
   public static void main(String... arguments) {
     MainJob job = new MainJob();
-    Thread onSignal = new Thread(job::stopAndWait, "checkpoint on signal");
-    Runtime.getRuntime().addShutdownHook(onSignal);
-    int code = job.run(arguments);
-    job.ended.countDown();
-    if (code != INTERRUPTED) {
-      Runtime.getRuntime().removeShutdownHook(onSignal);
-      System.exit(code);
-    }
+    job.stop.exitAfter(() -> job.run(arguments));
   }
 
   /** The job with its exit code; errors go to standard error as one line. */
@@ -135,15 +125,6 @@ public final class MainJob implements Callable<Integer> {
               return e instanceof IllegalArgumentException ? 2 : 1;
             })
         .execute(arguments);
-  }
-
-  private void stopAndWait() {
-    stopped = true;
-    try {
-      ended.await();
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    }
   }
 
   /** The folder asked for, or the first free one; with --resume the last one taken. */
@@ -180,9 +161,9 @@ public final class MainJob implements Callable<Integer> {
       run.write(state);
       Ledger ledger = new Ledger(run, state, time);
       if (!new Run(run, ledger, data, tokenizer, workers(state.settings()), System.out, quiet)
-          .go(() -> stopped)) {
+          .go(stop)) {
         System.out.println("Interrupted. Continue with: --resume --out " + folder);
-        return INTERRUPTED;
+        return StopSignal.INTERRUPTED;
       }
     }
     return 0;

@@ -175,6 +175,7 @@ public final class MemoryTransformer extends TokenZooModel {
    *
    * @return multiply-adds per token
    */
+  @Override
   public long multiplyAddsPerToken() {
     return new TransformerCost(settings, null).multiplyAddsPerToken();
   }
@@ -184,6 +185,7 @@ public final class MemoryTransformer extends TokenZooModel {
    *
    * @return the number that {@code init().numParams()} has
    */
+  @Override
   public long parameterCount() {
     return new TransformerCost(settings, null).parameterCount();
   }

@@ -67,6 +67,7 @@ public final class MoeTransformer extends TokenZooModel {
    *
    * @return multiply-adds per token
    */
+  @Override
   public long multiplyAddsPerToken() {
     return new TransformerCost(settings, experts).multiplyAddsPerToken();
   }
@@ -76,6 +77,7 @@ public final class MoeTransformer extends TokenZooModel {
    *
    * @return the number that {@code init().numParams()} has
    */
+  @Override
   public long parameterCount() {
     return new TransformerCost(settings, experts).parameterCount();
   }

@@ -63,6 +63,11 @@ public final class QualityAgainstSize implements Callable<Integer> {
   @Option(names = "--top-k", defaultValue = "32", description = "Slots that a head reads.")
   private int topK;
 
+  @Option(
+      names = "--no-query-batch-norm",
+      description = "Queries as they come, to see what standardising them is worth.")
+  private boolean plainQueries;
+
   @Option(names = "--learning-rate", defaultValue = "4e-3", description = "Of all models.")
   private double learningRate;
 
@@ -148,7 +153,7 @@ public final class QualityAgainstSize implements Callable<Integer> {
         32,
         0,
         List.of(learningRate),
-        (text ? TEXT : BIOGRAPHIES).withAccesses(memoryHeads, keySize, topK),
+        (text ? TEXT : BIOGRAPHIES).withAccesses(memoryHeads, keySize, topK, !plainQueries),
         seed);
   }
 }

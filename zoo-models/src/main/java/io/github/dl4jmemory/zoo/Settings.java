@@ -69,8 +69,7 @@ record Settings(
           valueLearningRate);
     }
 
-    /** Other accesses, by standardised queries. */
-    Shape withAccesses(int newMemoryHeads, int newKeySize, int newTopK) {
+    Shape withAccesses(int newMemoryHeads, int newKeySize, int newTopK, boolean standardised) {
       return new Shape(
           model,
           layers,
@@ -80,7 +79,7 @@ record Settings(
           subKeys,
           newKeySize,
           newTopK,
-          true,
+          standardised,
           valueLearningRate);
     }
   }

@@ -8,6 +8,20 @@ import org.deeplearning4j.zoo.ZooModel;
 /** A zoo model of token ids: it has no trained weights to fetch, and no shape of its input. */
 abstract class TokenZooModel extends ZooModel<ComputationGraph> {
   /**
+   * Multiply-adds of one forward pass for one token, averaged over the positions of a full context.
+   *
+   * @return multiply-adds per token
+   */
+  public abstract long multiplyAddsPerToken();
+
+  /**
+   * Number of trained parameters, counted without making them.
+   *
+   * @return the number that {@code init().numParams()} has
+   */
+  public abstract long parameterCount();
+
+  /**
    * The class of network that {@code init} makes.
    *
    * @return ComputationGraph
