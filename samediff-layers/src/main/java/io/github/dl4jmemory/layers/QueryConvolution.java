@@ -11,13 +11,10 @@ import org.nd4j.linalg.factory.Nd4j;
  */
 final class QueryConvolution {
 
-  private INDArray x;
-  private TokenLayout layout;
+  private QueryConvolution() {}
 
-  /** Assigns out [tokens, nIn]; keeps x and where its tokens stand for {@link #backward}. */
-  void forward(INDArray tokens, TokenLayout places, INDArray weights, INDArray out) {
-    x = tokens;
-    layout = places;
+  /** Assigns out [tokens, nIn]. */
+  static void forward(INDArray x, TokenLayout layout, INDArray weights, INDArray out) {
     int taps = Math.toIntExact(weights.size(0));
     Matrices.scaleColumns(x, weights.getRow(taps - 1, true), out);
     for (int lag = 1; lag < taps; lag++) {
@@ -26,8 +23,13 @@ final class QueryConvolution {
     }
   }
 
-  /** Turns the gradient of the output into that of x, in place, and assigns that of the weights. */
-  void backward(INDArray gradient, INDArray weights, INDArray weightGradient) {
+  /** Turns the gradient of the output into that of x, in place; assigns that of the weights. */
+  static void backward(
+      INDArray x,
+      TokenLayout layout,
+      INDArray gradient,
+      INDArray weights,
+      INDArray weightGradient) {
     INDArray outGradient = gradient.dup('c');
     int taps = Math.toIntExact(weights.size(0));
     weightGradient.getRow(taps - 1).assign(outGradient.mul(x).sum(0));
@@ -39,8 +41,6 @@ final class QueryConvolution {
       INDArray later = shifted(outGradient, inverse(earlier));
       gradient.addi(Matrices.scaleColumns(later, weights.getRow(tap, true), later));
     }
-    x = null;
-    layout = null;
   }
 
   /** Row i of the result is row from[i], or zeros for -1. */

@@ -3,6 +3,7 @@ package io.github.dl4jmemory.layers;
 import io.github.dl4jmemory.ops.SDUltraMem;
 import java.util.Arrays;
 import java.util.Map;
+import org.nd4j.autodiff.samediff.SDIndex;
 import org.nd4j.autodiff.samediff.SDVariable;
 import org.nd4j.autodiff.samediff.SameDiff;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -24,10 +25,9 @@ record TuckerDefinition(TuckerMemory layer, SameDiff sd, Map<String, SDVariable>
       out = out.mul(counts);
     }
     defineLoss();
-    if (!GraphShapes.isSequence(input)) {
-      return out;
-    }
-    SDVariable shaped = GraphShapes.likeSequence(sd, out, x, layer.getNOut());
+    SDVariable leading = sd.shape(x).get(SDIndex.interval(0, -1));
+    SDVariable features = sd.constant(Nd4j.createFromArray(new long[] {layer.getNOut()}));
+    SDVariable shaped = sd.reshape(out, sd.concat(0, leading, features));
     return turn ? shaped.permute(0, 2, 1) : shaped;
   }
 

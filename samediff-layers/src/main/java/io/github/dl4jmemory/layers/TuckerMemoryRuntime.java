@@ -24,7 +24,7 @@ class TuckerMemoryRuntime extends TokenwiseRuntime<TuckerMemory> {
   private final int blocks;
   private final long valueSize;
   private final transient TuckerKeys keys;
-  private final transient QueryConvolution convolution; // null: none
+  private final boolean convolves;
   private final transient SingularValueLoss singularValues;
   private final transient ExpandedTable values;
   private final transient RowTable preValues; // null: none
@@ -34,7 +34,7 @@ class TuckerMemoryRuntime extends TokenwiseRuntime<TuckerMemory> {
   /**
    * What backward needs from forward.
    *
-   * @param queried input of the query
+   * @param queried input of the query; null where it is x itself
    * @param found virtual slots [tokens, heads, topK]
    * @param slots rows of the table [tokens, heads*topK], and their blocks
    * @param scores [tokens, heads*topK, cores]
@@ -68,7 +68,7 @@ class TuckerMemoryRuntime extends TokenwiseRuntime<TuckerMemory> {
     blocks = layer.outputBlocks();
     valueSize = layer.getValueSize();
     keys = new TuckerKeys(this, layer);
-    convolution = layer.getQueryConvolution() > 0 ? new QueryConvolution() : null;
+    convolves = layer.getQueryConvolution() > 0;
     singularValues = SingularValueLoss.of(layer);
     values = new ExpandedTable(rowTable(TuckerMemory.VALUES, cores), cores);
     preValues = layer.preValueWidth() > 0 ? rowTable(TuckerMemory.PRE_VALUES) : null;
@@ -97,8 +97,8 @@ class TuckerMemoryRuntime extends TokenwiseRuntime<TuckerMemory> {
       filters.assign(UltraMemOps.tuckerFilters(coreArray, filters));
       loss = singularValues.of(coreArray);
     }
-    INDArray queried = queried(x, room);
-    TuckerKeys.Lookup lookup = keys.of(queried, room);
+    INDArray queried = convolves ? queried(x, room) : null;
+    TuckerKeys.Lookup lookup = keys.of(queried == null ? x : queried, room);
     UltraMemOps.TuckerTopK top =
         UltraMemOps.tuckerTopK(lookup.query(), lookup.keys(), coreArray, filters, topK);
     INDArray found = room.keep(top.slots());
@@ -122,11 +122,8 @@ class TuckerMemoryRuntime extends TokenwiseRuntime<TuckerMemory> {
   }
 
   private INDArray queried(INDArray x, Room room) {
-    if (convolution == null) {
-      return x;
-    }
     INDArray out = room.create(x.shape());
-    convolution.forward(x, layout(), getParam(TuckerMemory.CONVOLUTION), out);
+    QueryConvolution.forward(x, layout(), getParam(TuckerMemory.CONVOLUTION), out);
     return out;
   }
 
@@ -176,7 +173,7 @@ class TuckerMemoryRuntime extends TokenwiseRuntime<TuckerMemory> {
             kept.weights(),
             readGradient.reshape('c', x.size(0), blocks, valueSize));
     INDArray inputGradient = preValues == null ? null : preValuesBackward(x, weightGradient);
-    lookupBackward(weightGradient, xGradient);
+    lookupBackward(x, weightGradient, xGradient);
     if (inputGradient != null) {
       addProduct(inputGradient, getParam(TuckerMemory.PRE_INPUT).transpose(), xGradient);
     }
@@ -197,8 +194,8 @@ class TuckerMemoryRuntime extends TokenwiseRuntime<TuckerMemory> {
   }
 
   /** From the gradient of the scores to that of x; C, K, gains, Wq and Wc on the way. */
-  private void lookupBackward(INDArray scoreGradient, INDArray xGradient) {
-    long tokens = scoreGradient.size(0);
+  private void lookupBackward(INDArray x, INDArray scoreGradient, INDArray xGradient) {
+    long tokens = x.size(0);
     INDArray perHead = scoreGradient.reshape('c', tokens, heads, topK, cores);
     if (layerConf().isSoftmax()) { // ds = w (dw - <w, dw>)
       INDArray weights = kept.scores().reshape('c', tokens, heads, topK, cores);
@@ -212,11 +209,16 @@ class TuckerMemoryRuntime extends TokenwiseRuntime<TuckerMemory> {
     INDArray coreGradient = gradientOf(TuckerMemory.CORES).assign(gradient.cores());
     singularValues.addGradient(coreArray, divisor, coreGradient);
     INDArray projected = keys.backward(kept.lookup(), gradient.query(), gradient.keys());
-    product(kept.queried().transpose(), projected, gradientOf(TuckerMemory.QUERY));
+    INDArray queried = convolves ? kept.queried() : x;
+    product(queried.transpose(), projected, gradientOf(TuckerMemory.QUERY));
     product(projected, getParam(TuckerMemory.QUERY).transpose(), xGradient);
-    if (convolution != null) {
-      convolution.backward(
-          xGradient, getParam(TuckerMemory.CONVOLUTION), gradientOf(TuckerMemory.CONVOLUTION));
+    if (convolves) {
+      QueryConvolution.backward(
+          x,
+          layout(),
+          xGradient,
+          getParam(TuckerMemory.CONVOLUTION),
+          gradientOf(TuckerMemory.CONVOLUTION));
     }
   }
 

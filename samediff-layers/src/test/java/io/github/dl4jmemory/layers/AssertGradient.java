@@ -1,9 +1,11 @@
 package io.github.dl4jmemory.layers;
 
+import java.util.List;
 import java.util.Map;
 import org.deeplearning4j.gradientcheck.GradientCheckUtil;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
+import org.junit.jupiter.api.Assertions;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.DataSet;
@@ -22,8 +24,11 @@ final class AssertGradient {
 
   private AssertGradient() {}
 
-  /** Checks all parameters of a DOUBLE network whose updaters are NoOp, or Sgd(1). */
-  static void of(MultiLayerNetwork network, DataSet data) {
+  /**
+   * Checks all parameters of a DOUBLE network whose updaters are NoOp, or Sgd(1); constants are
+   * keys of parameters whose gradient is to be zero.
+   */
+  static void of(MultiLayerNetwork network, DataSet data, String... constants) {
     inDouble(
         () -> {
           boolean right =
@@ -42,12 +47,15 @@ final class AssertGradient {
           network.setLabels(data.getLabels());
           network.setLayerMaskArrays(data.getFeaturesMaskArray(), data.getLabelsMaskArray());
           network.computeGradientAndScore();
-          verdict(right, network.gradient().gradientForVariable());
+          verdict(right, network.gradient().gradientForVariable(), List.of(constants));
         });
   }
 
-  /** Checks all parameters of a DOUBLE graph whose updaters are NoOp, or Sgd(1). */
-  static void of(ComputationGraph network, MultiDataSet data) {
+  /**
+   * Checks all parameters of a DOUBLE graph whose updaters are NoOp, or Sgd(1); constants are keys
+   * of parameters whose gradient is to be zero.
+   */
+  static void of(ComputationGraph network, MultiDataSet data, String... constants) {
     inDouble(
         () -> {
           boolean right =
@@ -66,11 +74,12 @@ final class AssertGradient {
           network.setLabels(data.getLabels());
           network.setLayerMaskArrays(data.getFeaturesMaskArrays(), data.getLabelsMaskArrays());
           network.computeGradientAndScore();
-          verdict(right, network.gradient().gradientForVariable());
+          verdict(right, network.gradient().gradientForVariable(), List.of(constants));
         });
   }
 
-  private static void verdict(boolean right, Map<String, INDArray> gradients) {
+  private static void verdict(
+      boolean right, Map<String, INDArray> gradients, List<String> constants) {
     if (!right) {
       throw new AssertionError("gradient check failed; the log names the parameters");
     }
@@ -79,7 +88,10 @@ final class AssertGradient {
     }
     gradients.forEach(
         (key, gradient) -> {
-          if (!(gradient.amaxNumber().doubleValue() > 0)) {
+          double largest = gradient.amaxNumber().doubleValue();
+          if (constants.contains(key)) {
+            Assertions.assertEquals(0, largest, "gradient of the constant " + key);
+          } else if (!(largest > 0)) {
             throw new AssertionError("gradient of " + key + " is zero: nothing was checked");
           }
         });
