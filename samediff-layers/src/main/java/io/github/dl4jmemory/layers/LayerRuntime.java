@@ -74,9 +74,18 @@ abstract class LayerRuntime<C extends AbstractSameDiffLayer> extends AbstractLay
    * how (Adam, Sgd, or NoOp).
    */
   final RowTable rowTable(String key) {
+    return rowTable(key, 1);
+  }
+
+  /** As {@link #rowTable(String)}, where every row is trained as so many slices. */
+  final RowTable rowTable(String key, int slices) {
     RowTable table =
         new RowTable(
-            title(), key, () -> layerConf().getUpdaterByParam(key), this::minibatchGradientScale);
+            title(),
+            key,
+            slices,
+            () -> layerConf().getUpdaterByParam(key),
+            this::minibatchGradientScale);
     tables.put(key, table);
     return table;
   }

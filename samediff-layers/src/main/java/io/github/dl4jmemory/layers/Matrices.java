@@ -1,6 +1,7 @@
 package io.github.dl4jmemory.layers;
 
 import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.api.ops.impl.broadcast.BroadcastMulOp;
 import org.nd4j.linalg.factory.Nd4j;
 
 /**
@@ -21,6 +22,11 @@ final class Matrices {
       expected *= array.size(axis);
     }
     return array;
+  }
+
+  /** out[i, j] = rows[i, j] * factors[j]; returns out, which may be rows. */
+  static INDArray scaleColumns(INDArray rows, INDArray factors, INDArray out) {
+    return Nd4j.exec(new BroadcastMulOp(rows, factors, out, 1));
   }
 
   /** out = a b; returns out. */

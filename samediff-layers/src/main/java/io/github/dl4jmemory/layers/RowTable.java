@@ -37,7 +37,9 @@ final class RowTable implements PoolTable {
   private final String key;
   private final Supplier<IUpdater> configured;
   private final DoubleSupplier gradientScale;
-  private final TouchedRows touched = new TouchedRows();
+  private final int slices;
+  private final TouchedRows ownTouched = new TouchedRows();
+  private TouchedRows touched = ownTouched;
   private final RowUpdater updater = new RowUpdater(this);
   private Executor updateExecutor = Runnable::run;
   private INDArray values;
@@ -57,9 +59,25 @@ final class RowTable implements PoolTable {
   /** What the gradient of a step is made of. */
   private record Bags(INDArray weights, INDArray outGradients) {}
 
-  RowTable(String layer, String key, Supplier<IUpdater> configured, DoubleSupplier gradientScale) {
+  /**
+   * What the gradient of a step is made of, once its accesses are grouped.
+   *
+   * @param touched the accesses, by rows of the table
+   * @param weights [bags, bagSize], kept by the caller until the next step
+   * @param outGradients [bags, values of a row]
+   */
+  record Grouped(TouchedRows touched, INDArray weights, INDArray outGradients) {}
+
+  /** A table of which every row is trained as so many rows, its slices. */
+  RowTable(
+      String layer,
+      String key,
+      int slices,
+      Supplier<IUpdater> configured,
+      DoubleSupplier gradientScale) {
     this.layer = layer;
     this.key = key;
+    this.slices = slices;
     this.configured = configured;
     this.gradientScale = gradientScale;
   }
@@ -127,10 +145,15 @@ final class RowTable implements PoolTable {
   }
 
   void bindValues(INDArray view) {
-    values = view;
+    values = sliced(view);
   }
 
-  void bindGradients(INDArray view) {
+  private INDArray sliced(INDArray view) {
+    return slices == 1 ? view : view.reshape('c', view.size(0) * slices, view.size(1) / slices);
+  }
+
+  void bindGradients(INDArray whole) {
+    INDArray view = sliced(whole);
     gradients = view;
     gradients.assign(0);
     live = false;
@@ -182,6 +205,7 @@ final class RowTable implements PoolTable {
       return;
     }
     eraseLastStep();
+    touched = ownTouched;
     touched.group(slots, values.size(0));
     INDArray valueGradientsOut = null;
     if (attached) {
@@ -194,6 +218,21 @@ final class RowTable implements PoolTable {
     if (valueGradientsOut != null || weightGradientsOut != null) {
       MemoryOps.weightedBagGradient(
           values, weights, outGradients, touched, valueGradientsOut, weightGradientsOut);
+    }
+  }
+
+  /** As {@link #backward} without gradients of weights, of bags that are grouped when asked for. */
+  void backward(Supplier<Grouped> bagsOfStep) {
+    eraseLastStep();
+    Grouped step = bagsOfStep.get();
+    touched = step.touched();
+    if (attached) {
+      bags = new Bags(step.weights(), keptGradients.keep(step.outGradients()));
+      attached = false;
+    } else {
+      live = true;
+      MemoryOps.weightedBagGradient(
+          values, step.weights(), step.outGradients(), touched, gradients, null);
     }
   }
 

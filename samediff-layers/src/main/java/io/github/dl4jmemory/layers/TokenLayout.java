@@ -66,6 +66,29 @@ final class TokenLayout {
     return kept == null ? allTokens : kept.length;
   }
 
+  /**
+   * For every row, the row of the token so many steps before it in the same sequence; -1 where
+   * there is none, or a masked one.
+   */
+  int[] earlier(int lag) {
+    int time = inputShape.length == 3 ? (int) inputShape[channelsFirst ? 2 : 1] : 1;
+    int[] rowOf = new int[allTokens];
+    Arrays.fill(rowOf, -1);
+    for (int row = 0; row < tokens(); row++) {
+      rowOf[tokenOf(row)] = row;
+    }
+    int[] earlier = new int[tokens()];
+    for (int row = 0; row < earlier.length; row++) {
+      int token = tokenOf(row);
+      earlier[row] = token % time >= lag ? rowOf[token - lag] : -1;
+    }
+    return earlier;
+  }
+
+  private int tokenOf(int row) {
+    return kept == null ? row : kept[row];
+  }
+
   /** Shape, in the layout of the input, of an array with another number of features. */
   long[] shapeWith(long features) {
     long[] shape = inputShape.clone();

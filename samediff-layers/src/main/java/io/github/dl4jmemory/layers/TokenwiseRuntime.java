@@ -122,7 +122,8 @@ abstract class TokenwiseRuntime<C extends TokenwiseLayer> extends LayerRuntime<C
     }
   }
 
-  private TokenLayout layout() {
+  /** Where the tokens of the input stand. */
+  final TokenLayout layout() {
     return TokenLayout.of(title(), input, layerConf().getRnnFormat(), maskArray);
   }
 }

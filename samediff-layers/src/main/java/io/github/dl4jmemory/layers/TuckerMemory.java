@@ -1,0 +1,405 @@
+package io.github.dl4jmemory.layers;
+
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
+import org.deeplearning4j.nn.conf.layers.samediff.SDLayerParams;
+import org.nd4j.autodiff.samediff.SDVariable;
+import org.nd4j.autodiff.samediff.SameDiff;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.learning.config.IUpdater;
+import org.nd4j.linalg.learning.config.NoOp;
+import org.nd4j.linalg.learning.regularization.Regularization;
+
+/**
+ * A layer that finds value rows by Tucker-decomposed keys: {@link UltraMem} and {@link UltraMemV2},
+ * which state the mathematics.
+ */
+public abstract class TuckerMemory extends TokenwiseLayer {
+
+  private static final long serialVersionUID = 1L;
+
+  static final String QUERY = "Wq";
+  static final String KEYS = "K";
+  static final String CORES = "C";
+  static final String CONVOLUTION = "Wc";
+  static final String VALUES = "V";
+  static final String PRE_VALUES = "P";
+  static final String PRE_INPUT = "Wp";
+  static final String OUTPUT = "Wo";
+  static final String QUERY_GAIN = "gq";
+  static final String KEY_GAIN = "gk";
+  static final String FILTERS = "F";
+  static final String LOSS = "singularValueLoss";
+  static final double NORM_EPSILON = 1e-6;
+
+  private int heads;
+  private boolean sharedQuery;
+  private int rank;
+  private int cores;
+  private int expansion;
+  private long subKeys;
+  private long keySize;
+  private int topK;
+  private long valueSize;
+  private boolean queryKeyNorm;
+  private boolean softmax;
+  private int queryConvolution;
+  private double singularValueLoss;
+  private double singularValueMargin;
+  private int transformerLayers;
+  private int permutationSeed;
+  private IUpdater valuesUpdater;
+
+  /** For Jackson. */
+  TuckerMemory() {}
+
+  TuckerMemory(TuckerMemoryBuilder<?> builder) {
+    super(builder);
+    heads = builder.heads;
+    sharedQuery = builder.sharedQuery;
+    rank = builder.rank;
+    cores = builder.cores;
+    expansion = builder.expansion;
+    subKeys = builder.subKeys;
+    keySize = builder.keySize;
+    topK = builder.topK;
+    valueSize = builder.valueSize;
+    queryKeyNorm = builder.queryKeyNorm;
+    softmax = builder.softmax;
+    queryConvolution = builder.queryConvolution;
+    singularValueLoss = builder.singularValueLoss;
+    singularValueMargin = builder.singularValueMargin;
+    transformerLayers = builder.transformerLayers;
+    permutationSeed = builder.permutationSeed;
+    valuesUpdater = builder.valuesUpdater;
+  }
+
+  /** Features of one dot product of a query and a key: of one side and one rank. */
+  abstract long rankKeySize();
+
+  /** Blocks of virtual slots that are projected each by a matrix of its own. */
+  abstract int outputBlocks();
+
+  /** Features of a pre-value; 0 for a memory without. */
+  abstract long preValueWidth();
+
+  /** Features of a value row where the builder was given none. */
+  abstract long defaultValueSize();
+
+  /** Assigns V, Wo and what else depends on the scores at the start. */
+  abstract void initializeValues(Map<String, INDArray> params, StartingScores scores);
+
+  /**
+   * Heads, each with keys and cores of its own.
+   *
+   * @return heads
+   */
+  public int getHeads() {
+    return heads;
+  }
+
+  /** Whether all heads ask with one query. */
+  boolean sharesQuery() {
+    return sharedQuery;
+  }
+
+  /**
+   * Rank of the Tucker decomposition.
+   *
+   * @return rank
+   */
+  public int getRank() {
+    return rank;
+  }
+
+  /**
+   * Cores of a head, each with a score for a slice of the values.
+   *
+   * @return cores
+   */
+  public int getCores() {
+    return cores;
+  }
+
+  /**
+   * Virtual slots of one value row.
+   *
+   * @return expansion, a square
+   */
+  public int getExpansion() {
+    return expansion;
+  }
+
+  /**
+   * Side of the square of slots.
+   *
+   * @return subKeys; the table has subKeys² slots, a side sqrt(expansion) * subKeys keys
+   */
+  public long getSubKeys() {
+    return subKeys;
+  }
+
+  /**
+   * Rows of the value table.
+   *
+   * @return subKeys²
+   */
+  public long getSlots() {
+    return subKeys * subKeys;
+  }
+
+  /** Keys of one side. */
+  long sideKeys() {
+    return Math.round(Math.sqrt(expansion)) * subKeys;
+  }
+
+  /**
+   * Features of a key, as the builder was given them.
+   *
+   * @return keySize
+   */
+  public long getKeySize() {
+    return keySize;
+  }
+
+  /**
+   * Virtual slots read by one head for one token.
+   *
+   * @return topK
+   */
+  public int getTopK() {
+    return topK;
+  }
+
+  /**
+   * Features of a value row.
+   *
+   * @return valueSize
+   */
+  public long getValueSize() {
+    return valueSize == 0 ? defaultValueSize() : valueSize;
+  }
+
+  /**
+   * Whether queries and keys are normalised.
+   *
+   * @return queryKeyNorm
+   */
+  public boolean isQueryKeyNorm() {
+    return queryKeyNorm;
+  }
+
+  /**
+   * Whether a head's scores go through a softmax before they weigh values.
+   *
+   * @return softmax
+   */
+  public boolean isSoftmax() {
+    return softmax;
+  }
+
+  /**
+   * Taps of the causal depthwise convolution before the query.
+   *
+   * @return taps; 0 for no convolution
+   */
+  public int getQueryConvolution() {
+    return queryConvolution;
+  }
+
+  /**
+   * Coefficient of the singular-value loss.
+   *
+   * @return 0 for none
+   */
+  public double getSingularValueLoss() {
+    return singularValueLoss;
+  }
+
+  /**
+   * Singular value up to which nothing is lost.
+   *
+   * @return margin
+   */
+  public double getSingularValueMargin() {
+    return singularValueMargin;
+  }
+
+  /**
+   * Layers of the transformer around the memory, for the deviation of new values.
+   *
+   * @return transformerLayers
+   */
+  public int getTransformerLayers() {
+    return transformerLayers;
+  }
+
+  /**
+   * Seed of the permutation of virtual slots.
+   *
+   * @return permutationSeed
+   */
+  public int getPermutationSeed() {
+    return permutationSeed;
+  }
+
+  /**
+   * Updater of the value table.
+   *
+   * @return a copy
+   */
+  public IUpdater getValuesUpdater() {
+    return valuesUpdater.clone();
+  }
+
+  /**
+   * Numbers that training changes, from the settings alone: nothing is allocated, and the table may
+   * be larger than a network could hold.
+   *
+   * @return elements of all parameters but the filters
+   * @throws IllegalArgumentException if nIn is not known yet, or cores do not divide valueSize
+   */
+  public final long parameterCount() {
+    requireShapes();
+    SDLayerParams shapes = new SDLayerParams();
+    defineParameters(shapes);
+    long count = 0;
+    for (Map.Entry<String, long[]> parameter : shapes.getParamShapes().entrySet()) {
+      long length = 1;
+      for (long size : parameter.getValue()) {
+        length *= size;
+      }
+      count += parameter.getKey().equals(FILTERS) ? 0 : length;
+    }
+    return count;
+  }
+
+  private void requireShapes() {
+    super.requireComplete();
+    Require.that(
+        getValueSize() > 0 && getValueSize() % cores == 0,
+        title(),
+        "valueSize",
+        "a multiple of cores = " + cores,
+        getValueSize(),
+        "call valueSize(...), or change cores(...)");
+  }
+
+  @Override
+  void requireComplete() {
+    requireShapes();
+    long widest = Math.max(getValueSize(), preValueWidth());
+    RowTable.requireSize(title(), "subKeys", getSlots(), widest);
+  }
+
+  @Override
+  public void defineParameters(SDLayerParams params) {
+    long queries = sharedQuery ? 1 : heads;
+    params.addWeightParam(QUERY, getNIn(), queries * 2 * rank * rankKeySize());
+    params.addWeightParam(KEYS, heads, 2, rank, sideKeys(), rankKeySize());
+    params.addWeightParam(CORES, heads, cores, rank, rank);
+    if (queryConvolution > 0) {
+      params.addWeightParam(CONVOLUTION, queryConvolution, getNIn());
+    }
+    params.addWeightParam(VALUES, getSlots(), getValueSize());
+    if (preValueWidth() > 0) {
+      params.addWeightParam(PRE_VALUES, getSlots(), preValueWidth());
+      params.addWeightParam(PRE_INPUT, getNIn(), preValueWidth());
+    }
+    params.addWeightParam(OUTPUT, outputBlocks() * getValueSize(), getNOut());
+    if (queryKeyNorm) {
+      params.addBiasParam(QUERY_GAIN, rank, rankKeySize());
+      params.addBiasParam(KEY_GAIN, rank, rankKeySize());
+    }
+    params.addBiasParam(FILTERS, heads, 2, rank);
+  }
+
+  @Override
+  public void initializeParameters(Map<String, INDArray> params) {
+    StartingScores scores = StartingScores.initialize(this, params);
+    if (queryConvolution > 0) {
+      params.get(CONVOLUTION).assign(0).getRow(queryConvolution - 1).assign(1);
+    }
+    initializeValues(params, scores);
+  }
+
+  /**
+   * The mathematics above on a SameDiff graph. Features are the last axis of the input, [batch,
+   * nIn] or [batch, time, nIn]; with rnnFormat(NCW) the input is [batch, nIn, time]. The filters
+   * are an ordinary variable without a gradient: {@code SameDiff.fit} leaves them as they are. The
+   * singular-value loss of rank 2 is the variable {@code name/singularValueLoss}, to be named in
+   * {@code setLossVariables} beside the loss; M2.1 cannot differentiate singular values of other
+   * ranks, and there is no such variable then.
+   *
+   * @param sd graph
+   * @param x input
+   * @param params parameters by key
+   * @param mask null, or one value per token, 0 where masked
+   * @return output, in the layout of the input
+   */
+  @Override
+  public SDVariable defineLayer(
+      SameDiff sd, SDVariable x, Map<String, SDVariable> params, SDVariable mask) {
+    return new TuckerDefinition(this, sd, params).layer(x, mask);
+  }
+
+  @Override
+  LayerRuntime<?> runtime(NeuralNetConfiguration conf, DataType dataType) {
+    return new TuckerMemoryRuntime(conf, dataType, this);
+  }
+
+  private static boolean isTable(String key) {
+    return key.equals(VALUES) || key.equals(PRE_VALUES);
+  }
+
+  @Override
+  public IUpdater getUpdaterByParam(String key) {
+    if (key.equals(FILTERS)) {
+      return new NoOp();
+    }
+    return isTable(key) ? valuesUpdater : super.getUpdaterByParam(key);
+  }
+
+  @Override
+  public List<Regularization> getRegularizationByParam(String key) {
+    return isTable(key) || key.equals(FILTERS) ? null : super.getRegularizationByParam(key);
+  }
+
+  @Override
+  public TuckerMemory clone() {
+    TuckerMemory copy = (TuckerMemory) super.clone();
+    copy.valuesUpdater = valuesUpdater.clone();
+    return copy;
+  }
+
+  @Override
+  public boolean equals(Object other) {
+    return super.equals(other)
+        && other instanceof TuckerMemory that
+        && heads == that.heads
+        && sharedQuery == that.sharedQuery
+        && rank == that.rank
+        && cores == that.cores
+        && expansion == that.expansion
+        && subKeys == that.subKeys
+        && keySize == that.keySize
+        && topK == that.topK
+        && getValueSize() == that.getValueSize()
+        && queryKeyNorm == that.queryKeyNorm
+        && softmax == that.softmax
+        && queryConvolution == that.queryConvolution
+        && Double.compare(singularValueLoss, that.singularValueLoss) == 0
+        && Double.compare(singularValueMargin, that.singularValueMargin) == 0
+        && transformerLayers == that.transformerLayers
+        && permutationSeed == that.permutationSeed
+        && valuesUpdater.equals(that.valuesUpdater);
+  }
+
+  @Override
+  public int hashCode() {
+    return Objects.hash(super.hashCode(), heads, rank, cores, expansion, subKeys, keySize, topK);
+  }
+}
