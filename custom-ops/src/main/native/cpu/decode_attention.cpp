@@ -8,7 +8,8 @@
 //         2. a turned copy of the keys beside the plain ones: half as much memory again, and where each step evicts a key
 //            (StreamingLLM), all of it written at each step;
 //         3. (this) keys are turned in registers, between their load and their product with up to four heads of the group. The
-//            table comes from the second cache, and is the same for all heads and examples.
+//            table comes from the second cache, and is the same for all heads and examples. Rows that several heads share are
+//            asked for ahead: four heads over keys and values from memory took 1.7 times as long without.
 // Floor: the keys and values that count are read once.
 // No scratch memory: the query, turned and scaled, stands in `out` until the values are summed there.
 #include <omp.h>
@@ -24,6 +25,7 @@ namespace {
 constexpr int64_t kBlock = 64;                // keys or values that all heads of a group meet before the next ones
 constexpr int kSums = 8;                      // accumulators: heads * keys of a tile
 constexpr int64_t kBytesOfThread = 1 << 20;   // of keys and values: below, a further thread costs more than it saves
+constexpr int64_t kAhead = 2048;              // bytes between a row and the one that is asked for meanwhile
 
 // Keys and values of an example and key-value head, and what belongs to its heads.
 template <class T>
@@ -110,12 +112,21 @@ DM_INLINE void score(const Cached<T> &c, int64_t head, int64_t key) {
   }
 }
 
+// Asks for so many rows that come later. Heads that share rows take long over each: the processor alone does not ask.
+template <class T>
+DM_INLINE void ask(const Cached<T> &c, const T *row, int64_t rows) {
+  prefetch_read(row + kAhead / int64_t(sizeof(T)), rows * c.headSize * int64_t(sizeof(T)));
+}
+
 // Of kHeads heads, from one on, with keys [from, to).
 template <class T, int kHeads>
 void scores(const Cached<T> &c, int64_t head, int64_t from, int64_t to) {
   constexpr int keys = kSums / kHeads;
   int64_t key = from;
-  for (; key + keys <= to; key += keys) score<T, kHeads, keys>(c, head, key);
+  for (; key + keys <= to; key += keys) {
+    if (kHeads > 1 && head == 0) ask(c, c.keys + key * c.headSize, keys);
+    score<T, kHeads, keys>(c, head, key);
+  }
   for (; key < to; key++) score<T, kHeads, 1>(c, head, key);
 }
 
@@ -146,6 +157,7 @@ void softmax(T *row, int64_t count) {
 // Columns [column, column + kVectors vectors) of the outs of kHeads heads += their weights of values [from, to).
 template <class T, int kHeads, int kVectors>
 DM_INLINE void add_columns(const Cached<T> &c, int64_t head, int64_t from, int64_t to, int64_t column) {
+  const bool first = kHeads > 1 && head == 0 && column == 0;
   Vec<T> sum[kHeads][kVectors];
 #pragma GCC unroll 4
   for (int h = 0; h < kHeads; h++) {
@@ -154,6 +166,7 @@ DM_INLINE void add_columns(const Cached<T> &c, int64_t head, int64_t from, int64
   }
   for (int64_t j = from; j < to; j++) {
     const T *row = c.values + j * c.headSize + column;
+    if (first) ask(c, row, 1);
     Vec<T> weight[kHeads];
 #pragma GCC unroll 4
     for (int h = 0; h < kHeads; h++) weight[h] = splat(c.weights[(head + h) * c.weightStep + j]);

@@ -78,8 +78,7 @@ class SeparatorsTest {
         Separators.of(
             13, 11, 30, 0, 26, 25, 198, 220, 662, 1174, 949, 758, 2652, 551, 720, 256, 262);
     assertEquals(streaming, Separators.withSpaces(file, NO_TAB));
-    assertEquals(
-        streaming.and(128000, 197), Separators.withSpaces(file).and(128000));
+    assertEquals(streaming.and(128000, 197), Separators.withSpaces(file).and(128000));
   }
 
   /** Pieces with a marked space, and bytes to fall back on where there is no piece. */
