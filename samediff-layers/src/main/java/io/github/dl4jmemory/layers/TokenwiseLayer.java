@@ -65,6 +65,11 @@ public abstract class TokenwiseLayer extends DefinedLayer {
     return rnnFormat == null ? RNNFormat.NCW : rnnFormat;
   }
 
+  /** The layout that the builder or the input type asked for; null: neither has. */
+  final RNNFormat givenFormat() {
+    return rnnFormat;
+  }
+
   /**
    * Whether a SameDiff definition has features on axis 1 of this sequence: only where the builder
    * or the input type asked for NCW. Without either they are on the last axis.
