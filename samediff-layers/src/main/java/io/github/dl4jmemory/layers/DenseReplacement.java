@@ -6,7 +6,7 @@ import java.util.Map;
 import org.deeplearning4j.nn.api.Trainable;
 import org.deeplearning4j.nn.conf.ComputationGraphConfiguration;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
-import org.deeplearning4j.nn.conf.RNNFormat;
+import org.deeplearning4j.nn.conf.graph.FrozenVertex;
 import org.deeplearning4j.nn.conf.graph.LayerVertex;
 import org.deeplearning4j.nn.conf.layers.misc.FrozenLayer;
 import org.deeplearning4j.nn.graph.ComputationGraph;
@@ -56,7 +56,9 @@ final class DenseReplacement {
       }
     }
     requireReplaceable(attention, embeddings);
-    addMarks(conf.getVertexInputs().get(embeddings.get(0)).get(0));
+    addMarks(
+        conf.getVertexInputs().get(embeddings.get(0)).get(0),
+        attention.stream().anyMatch(this::isFrozen));
     for (int i = 0; i < attention.size(); i++) {
       replace(attention.get(i), windows[windows.length == 1 ? 0 : i]);
     }
@@ -122,23 +124,30 @@ final class DenseReplacement {
     return layer instanceof FrozenLayer frozen ? frozen.getLayer() : layer;
   }
 
-  private void addMarks(String ids) {
+  private boolean isFrozen(String name) {
+    return conf.getVertices().get(name) instanceof LayerVertex vertex
+        && vertex.getLayerConf().getLayer() instanceof FrozenLayer;
+  }
+
+  /** Backpropagation stops at a frozen layer: what feeds it has to be frozen too. */
+  private void addMarks(String ids, boolean frozen) {
     NeuralNetConfiguration of = conf.getDefaultConfiguration().clone();
     marks.setLayerName(MARKS);
-    of.setLayer(marks);
+    of.setLayer(frozen ? new FrozenLayer(marks) : marks);
     conf.getVertices().put(MARKS, new LayerVertex(of, null));
     conf.getVertexInputs().put(MARKS, List.of(ids));
   }
 
   private void replace(String name, int window) {
-    LayerVertex vertex = (LayerVertex) conf.getVertices().get(name);
-    NeuralNetConfiguration of = vertex.getLayerConf();
     CausalAttention from = (CausalAttention) inside(name);
     SeparatorAttention to = withSettings(from, window);
-    of.setLayer(of.getLayer() instanceof FrozenLayer ? new FrozenLayer(to) : to);
+    SeparatorMerge vertex = new SeparatorMerge(from.getRnnFormat());
     String merge = SeparatorAttention.merge(name);
-    RNNFormat format = from.getRnnFormat();
-    conf.getVertices().put(merge, new SeparatorMerge(format));
+    boolean frozen = isFrozen(name);
+    conf.getVertices().put(merge, frozen ? new FrozenVertex(vertex) : vertex);
+    ((LayerVertex) conf.getVertices().get(name))
+        .getLayerConf()
+        .setLayer(frozen ? new FrozenLayer(to) : to);
     String input = conf.getVertexInputs().get(name).get(0);
     conf.getVertexInputs().put(merge, List.of(input, MARKS));
     conf.getVertexInputs().put(name, List.of(merge));
