@@ -189,6 +189,31 @@ class SeparatorAttentionTest {
     }
   }
 
+  /** A SameDiff graph put together by addTo, of ids, embedding, flags and attention. */
+  @Test
+  @Tag("native")
+  void addToASameDiffGraph(Random random) {
+    SameDiff sd = SameDiff.create();
+    SDVariable ids = sd.placeHolder("ids", DataType.DOUBLE, -1, -1);
+    TokenEmbedding embedding = TokenEmbedding.builder().vocabulary(9).nOut(MODEL).build();
+    SDVariable embedded = embedding.addTo(sd, "embedding", ids);
+    SeparatorMarks marks = SeparatorMarks.builder().separators(3, 7).build();
+    SDVariable merged = sd.concat(2, embedded, marks.addTo(sd, "separators", ids));
+    SeparatorAttention layer = builder(null).window(2).initial(1).build();
+    SDVariable out = layer.addTo(sd, "attention", merged);
+
+    INDArray tokens = Elements.slots(random, 9, 3, 17).castTo(DataType.DOUBLE);
+    INDArray got = sd.output(Map.of("ids", tokens), out.name()).get(out.name());
+    LayerRuntime<?> runtime =
+        Runtimes.of(builder(RNNFormat.NWC).window(2).initial(1).build(), DataType.DOUBLE, random);
+    for (String key : List.of("Wq", "Wk", "Wv", "Wo")) {
+      runtime.setParam(key, sd.getVariable("attention/" + key).getArr());
+    }
+    INDArray input = sd.output(Map.of("ids", tokens), merged.name()).get(merged.name());
+    INDArray expected = runtime.activate(input, false, LayerWorkspaceMgr.noWorkspaces());
+    AssertClose.close("output", expected, got, 1e-12);
+  }
+
   /** Epsilons from outside: without a forward pass in training, backward makes one. */
   @Test
   void backwardWithoutForward(Random random) {
