@@ -26,8 +26,8 @@ import org.nd4j.linalg.factory.Nd4j;
  * {@code [batch, 1, time]}; output {@code [batch, time, 1]} (NWC). Masked tokens are not counted
  * and get 0. No parameters, no gradient; whole sequences only.
  *
- * <p>Source: He et al. 2024, arXiv 2401.16421, section 3, with the separators of Chen et al. 2025,
- * arXiv 2412.12094.
+ * <p>Source: He et al. 2024, arXiv 2401.16421, with the separators of Chen et al. 2025, arXiv
+ * 2412.12094.
  */
 public final class SegmentPositions extends TokenMark {
 

@@ -265,6 +265,31 @@ class SeparatorAttentionLifecycleTest {
     assertNotEquals(0, gradient.amaxNumber().doubleValue());
   }
 
+  /**
+   * The vertex that DL4J makes for two inputs serves, but not in a clone: the day M2.1's
+   * MergeVertex keeps its axis, {@link SeparatorMerge} can go.
+   */
+  @Test
+  void dl4jsOwnMergeVertexForgetsItsAxisInAClone(Random random) {
+    ComputationGraph network =
+        new ComputationGraph(
+            Networks.settings(DataType.FLOAT, new NoOp())
+                .graphBuilder()
+                .addInputs("ids")
+                .setInputTypes(InputType.recurrent(1))
+                .addLayer(
+                    "embedding", TokenEmbedding.builder().vocabulary(9).nOut(4).build(), "ids")
+                .addLayer("marks", SeparatorMarks.builder().separators(3).build(), "ids")
+                .addLayer("attention", SeparatorDecoders.attention().build(), "embedding", "marks")
+                .setOutputs("attention")
+                .build());
+    network.init();
+    INDArray ids = Elements.slots(random, 9, 2, 7);
+    assertEquals(4, network.outputSingle(ids).size(2));
+    ComputationGraph clone = network.clone();
+    assertThrows(RuntimeException.class, () -> clone.outputSingle(ids));
+  }
+
   @Test
   void itLearnsAText(Random random) {
     ComputationGraph network = graph(DataType.FLOAT, new Adam(3e-2));
