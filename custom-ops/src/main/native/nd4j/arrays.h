@@ -26,6 +26,7 @@ class Shape {
   bool isDouble() const { return (flags() & 16384) != 0; }
   bool isLong() const { return (flags() & 262144) != 0 && !isUnsigned(); }
   bool isInt() const { return (flags() & 131072) != 0 && !isUnsigned(); }
+  bool isByte() const { return (flags() & 32768) != 0 && !isUnsigned(); }
   sd::DataType floatType() const { return isDouble() ? sd::DOUBLE : sd::FLOAT32; }
 
   int64_t length() const {
@@ -48,7 +49,7 @@ class Shape {
   int64_t spanBytes() const {
     int64_t last = 0;
     for (int a = 0; a < rank(); a++) last += (size(a) - 1) * stride(a);
-    return (last + 1) * (isFloat() || isInt() ? 4 : 8);
+    return (last + 1) * (isByte() ? 1 : isFloat() || isInt() ? 4 : 8);
   }
 
   bool sameSizes(const Shape &other) const {
@@ -69,6 +70,7 @@ class Shape {
     if (isDouble()) return "DOUBLE";
     if (isLong()) return "LONG";
     if (isInt()) return "INT";
+    if (isByte()) return "BYTE";
     if ((flags() & 4096) != 0) return "HALF";
     if ((flags() & 2048) != 0) return "BFLOAT16";
     if ((flags() & 524288) != 0) return "BOOL";

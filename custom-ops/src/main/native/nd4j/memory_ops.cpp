@@ -327,7 +327,8 @@ sd::ops::DeclarableOp *createOp(int index) {
     case 5:
       return new RowSgd();
     default:
-      return createUltraMemOp(index - kMemoryOps);
+      index -= kMemoryOps;
+      return index < kUltraMemOps ? createUltraMemOp(index) : createAttentionOp(index - kUltraMemOps);
   }
 }
 

@@ -97,6 +97,12 @@ abstract class MemoryOp extends DynamicCustomOp {
     }
   }
 
+  final void requireByteType(List<DataType> types, int position) {
+    if (types.get(position) != DataType.INT8) {
+      throw typeError(position, "BYTE", types.get(position));
+    }
+  }
+
   private IllegalArgumentException typeError(int position, String expected, DataType got) {
     return require()
         .error("input " + position, expected, got.toString(), "cast it with castTo(..)");

@@ -28,7 +28,7 @@ final class NativeLibrary {
 
   private static final String UNSTATED = "a release that is not stated";
 
-  /** In the order of createOp in memory_ops.cpp, and of createUltraMemOp. */
+  /** In the order of createOp in memory_ops.cpp, then createUltraMemOp and createAttentionOp. */
   private static final List<String> OPS =
       List.of(
           ProductKeyTopKOp.NAME,
@@ -42,7 +42,9 @@ final class NativeLibrary {
           ExpandSlotsOp.NAME,
           ExpandedBagOp.NAME,
           ExpandedBagGradientOp.NAME,
-          RowDotsOp.NAME);
+          RowDotsOp.NAME,
+          SeparatorAttentionOp.NAME,
+          SeparatorAttentionGradientOp.NAME);
 
   private final String reason;
   private final Map<String, Long> opHashes;

@@ -38,7 +38,9 @@ public final class SDMemory {
             new ExpandSlotsOp(),
             new ExpandedBagOp(),
             new ExpandedBagGradientOp(),
-            new RowDotsOp());
+            new RowDotsOp(),
+            new SeparatorAttentionOp(),
+            new SeparatorAttentionGradientOp());
     synchronized (SDMemory.class) {
       ops.forEach(op -> ImportClassMapping.getOpNameMapping().putIfAbsent(op.opName(), op));
     }
@@ -216,6 +218,56 @@ public final class SDMemory {
     register();
     SDVariable[] in = {values, rows, rowGradients};
     return new RowSgdOp(sd, in, learningRate).outputVariables(name)[0];
+  }
+
+  /**
+   * Causal attention of each token to the first tokens, to separators, and to its last tokens, as
+   * {@link MemoryOps#separatorAttention} says it, with its formula, cost and source.
+   *
+   * <ul>
+   *   <li>query [batch, time, heads, headSize], FLOAT or DOUBLE
+   *   <li>keys, values [batch, time, keyValueHeads, headSize], the type of query; keyValueHeads
+   *       divides heads
+   *   <li>kinds BYTE [batch, time]: 0 a token, 1 a separator, 2 padding
+   *   <li>result: shape and type of query
+   * </ul>
+   *
+   * <p>Differentiable in query, keys and values.
+   *
+   * @param sd the graph
+   * @param name name of the output
+   * @param query the queries
+   * @param keys the keys
+   * @param values the values
+   * @param kinds what each token is
+   * @param initial first tokens that stay visible, at least 0; stored in the graph
+   * @param window last tokens that are visible, the token itself among them, at least 1; {@code
+   *     Integer.MAX_VALUE} for dense causal attention; stored in the graph
+   * @return the attention
+   * @throws IllegalArgumentException if an argument is missing or of another graph, a type is wrong
+   *     or a number is out of range; when the graph runs, wrong shapes and kinds throw
+   * @throws IllegalStateException if the native library cannot be used, with the reason
+   */
+  public static SDVariable separatorAttention(
+      SameDiff sd,
+      String name,
+      SDVariable query,
+      SDVariable keys,
+      SDVariable values,
+      SDVariable kinds,
+      int initial,
+      int window) {
+    Require require = Require.op(SeparatorAttentionOp.NAME);
+    require.present("sd", sd);
+    require.present("name", name);
+    variable(require, sd, "query", query);
+    variable(require, sd, "keys", keys);
+    variable(require, sd, "values", values);
+    variable(require, sd, "kinds", kinds);
+    SeparatorAttention.requireSizes(require, initial, window);
+    register();
+    SDVariable[] in = {query, keys, values, kinds};
+    return new SeparatorAttentionOp(sd, in, initial, window).outputVariables(name)[0];
   }
 
   /** ND4J binds the inputs of an op by name, so those of another graph would go unnoticed. */

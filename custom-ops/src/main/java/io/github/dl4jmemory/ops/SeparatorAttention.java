@@ -105,15 +105,19 @@ final class SeparatorAttention {
     }
     like(require, "values", KEYS, in.values(), in.keys());
     requireKinds(require, in);
-    if (in.initial() < 0) {
+    requireSizes(require, in.initial(), in.window());
+  }
+
+  static void requireSizes(Require require, long initial, long window) {
+    if (initial < 0) {
       throw require.error(
-          "initial", "a number >= 0", Long.toString(in.initial()), "pass 3, or 0 for none");
+          "initial", "a number >= 0", Long.toString(initial), "pass 3, or 0 for none");
     }
-    if (in.window() < 1) {
+    if (window < 1) {
       throw require.error(
           "window",
           "a number >= 1, the token itself being one",
-          Long.toString(in.window()),
+          Long.toString(window),
           "pass 64, or time for dense attention");
     }
   }

@@ -194,6 +194,27 @@ class SeparatorAttentionTest {
     assertEquals(135_005, IntStream.range(0, 2048).map(visible::of).sum());
   }
 
+  /** The same counted by the kernels: queries of zero weigh all alike, so the sums are counts. */
+  @Test
+  void pairsThatTheKernelsSum() {
+    Tiers.each(
+        (kernels, type) -> {
+          int[][] expected = {{64, 135_005}, {2048, 2_098_176}, {5000, 2_098_176}};
+          for (int[] pairs : expected) {
+            INDArray any = Nd4j.zeros(type, 1, 2048, 1, 1);
+            AttentionInput in =
+                new AttentionInput(any, any, any, kinds(".".repeat(2048)), 3, pairs[0]);
+            INDArray logSums = Nd4j.create(type, 1, 1, 2048);
+            assertEquals(Kernels.OK, kernels.attention().forward(in, any.ulike(), logSums));
+            double sum = 0;
+            for (double logSum : Elements.doubles(logSums)) {
+              sum += Math.exp(logSum);
+            }
+            assertEquals(pairs[1], sum, 1);
+          }
+        });
+  }
+
   /** Scores that overflow exponentials, and NaN, which must not be hidden. */
   @Test
   void extremeScores(Random random) {

@@ -46,8 +46,20 @@ final class DoubleReals extends Reals<double[]> {
   }
 
   @Override
+  void read(INDArray from, long at, double[] to, int n) {
+    new DoublePointer(from.data().addressPointer()).position(at).get(to, 0, n);
+    Reference.reachabilityFence(from);
+  }
+
+  @Override
   void write(double[] from, INDArray to) {
     new DoublePointer(to.data().addressPointer()).put(from, 0, Math.toIntExact(to.length()));
+    Reference.reachabilityFence(to);
+  }
+
+  @Override
+  void write(double[] from, INDArray to, long at, int n) {
+    new DoublePointer(to.data().addressPointer()).position(at).put(from, 0, n);
     Reference.reachabilityFence(to);
   }
 
@@ -170,14 +182,6 @@ final class DoubleReals extends Reals<double[]> {
     }
     scale(s, at, n, 1 / sum);
     return max + Math.log(sum);
-  }
-
-  @Override
-  void expMinus(double[] s, int at, int n, double shift) {
-    double f = shift;
-    for (int i = at; i < at + n; i++) {
-      s[i] = Math.exp(s[i] - f);
-    }
   }
 
   @Override

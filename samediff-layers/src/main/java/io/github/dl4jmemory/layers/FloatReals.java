@@ -46,8 +46,20 @@ final class FloatReals extends Reals<float[]> {
   }
 
   @Override
+  void read(INDArray from, long at, float[] to, int n) {
+    new FloatPointer(from.data().addressPointer()).position(at).get(to, 0, n);
+    Reference.reachabilityFence(from);
+  }
+
+  @Override
   void write(float[] from, INDArray to) {
     new FloatPointer(to.data().addressPointer()).put(from, 0, Math.toIntExact(to.length()));
+    Reference.reachabilityFence(to);
+  }
+
+  @Override
+  void write(float[] from, INDArray to, long at, int n) {
+    new FloatPointer(to.data().addressPointer()).position(at).put(from, 0, n);
     Reference.reachabilityFence(to);
   }
 
@@ -202,14 +214,6 @@ final class FloatReals extends Reals<float[]> {
       s0 += s[i] = exp(s[i] - shift);
     }
     return (s0 + s1) + (s2 + s3);
-  }
-
-  @Override
-  void expMinus(float[] s, int at, int n, double shift) {
-    float f = (float) shift;
-    for (int i = at; i < at + n; i++) {
-      s[i] = exp(s[i] - f);
-    }
   }
 
   @Override

@@ -39,7 +39,7 @@ abstract class LayerRuntime<C extends AbstractSameDiffLayer> extends AbstractLay
   private INDArray params;
   private INDArray gradients;
   private Map<String, INDArray> paramTable;
-  private Map<String, INDArray> gradientTable;
+  private Map<String, INDArray> gradientTable = Map.of(); // of a layer without parameters
   private final transient Map<String, RowTable> tables = new LinkedHashMap<>();
   private final transient Map<String, IUpdater> ownUpdaters = new HashMap<>();
   private transient TrainingConfig tableConfig;
@@ -308,7 +308,8 @@ abstract class LayerRuntime<C extends AbstractSameDiffLayer> extends AbstractLay
   @Override
   public final Layer clone() {
     NeuralNetConfiguration copy = conf.clone();
-    Layer clone = copy.getLayer().instantiate(copy, null, index, params.dup(), false, dataType);
+    INDArray values = params == null ? null : params.dup();
+    Layer clone = copy.getLayer().instantiate(copy, null, index, values, false, dataType);
     clone.setIterationCount(iterationCount);
     clone.setEpochCount(epochCount);
     return clone;

@@ -35,8 +35,14 @@ abstract class Reals<A> {
   /** Copies an array of any order or stride, in 'c' order. */
   abstract void read(INDArray from, A to);
 
+  /** Copies n elements of a contiguous 'c' array, from this one on, to the beginning. */
+  abstract void read(INDArray from, long at, A to, int n);
+
   /** Copies the first elements into a contiguous 'c' array. */
   abstract void write(A from, INDArray to);
+
+  /** Copies the first n elements into a contiguous 'c' array, from this one on. */
+  abstract void write(A from, INDArray to, long at, int n);
 
   /** The array itself if it is large enough, else a new one; contents are not kept. */
   final A atLeast(A array, long size) {
@@ -62,9 +68,6 @@ abstract class Reals<A> {
 
   /** s = softmax(s), in place; returns log sum exp of the old s. */
   abstract double softmax(A s, int at, int n);
-
-  /** s[i] = exp(s[i] - shift). */
-  abstract void expMinus(A s, int at, int n, double shift);
 
   /** d[i] = p[i] (d[i] - sum p d) factor: backward of a scaled softmax. */
   abstract void softmaxBackward(A p, int pAt, A d, int dAt, int n, double factor);

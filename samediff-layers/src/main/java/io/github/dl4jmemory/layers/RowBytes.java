@@ -26,6 +26,13 @@ final class RowBytes {
     Reference.reachabilityFence(array);
   }
 
+  /** Copies so many elements to another array of the same type. */
+  void copyTo(RowBytes other, long from, long to, long length) {
+    Pointer.memcpy(other.at(to), at(from), length * elementSize);
+    Reference.reachabilityFence(array);
+    Reference.reachabilityFence(other.array);
+  }
+
   /** Sets so many elements to zero. */
   void zero(long from, long length) {
     Pointer.memset(at(from), 0, length * elementSize);

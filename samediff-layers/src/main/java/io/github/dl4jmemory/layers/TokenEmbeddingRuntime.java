@@ -75,17 +75,10 @@ final class TokenEmbeddingRuntime extends LayerRuntime<TokenEmbedding> {
   }
 
   private Tokens read() {
-    boolean lastAxis = input.rank() == 3 && input.size(2) == 1;
-    boolean middleAxis = input.rank() == 3 && input.size(1) == 1;
-    Require.that(
-        (input.rank() == 2 || lastAxis || middleAxis) && input.length() > 0,
-        title(),
-        "input",
-        "token ids [batch, time], [batch, time, 1] or [batch, 1, time]",
-        Require.describe(input),
-        "pass ids, not one-hot vectors");
-    int batch = Math.toIntExact(input.size(0));
-    int time = Math.toIntExact(input.size(input.rank() == 2 || lastAxis ? 1 : 2));
+    int[] sizes =
+        TokenIds.batchAndTime(title(), "token ids", input, "pass ids, not one-hot vectors");
+    int batch = sizes[0];
+    int time = sizes[1];
     boolean[] keep = TokenIds.kept(title(), maskArray, (long) batch * time);
     int[] ids = TokenIds.read(title(), "input", input, layerConf().getVocabulary(), keep);
     int[] kept = IntStream.range(0, ids.length).filter(i -> keep == null || keep[i]).toArray();

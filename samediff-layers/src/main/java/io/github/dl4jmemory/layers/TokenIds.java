@@ -55,6 +55,25 @@ final class TokenIds {
     return read;
   }
 
+  /**
+   * Batch and time of one number for each token.
+   *
+   * @throws IllegalArgumentException for another shape, or none
+   */
+  static int[] batchAndTime(String layer, String what, INDArray input, String fix) {
+    boolean lastAxis = input.rank() == 3 && input.size(2) == 1;
+    boolean middleAxis = input.rank() == 3 && input.size(1) == 1;
+    Require.that(
+        (input.rank() == 2 || lastAxis || middleAxis) && input.length() > 0,
+        layer,
+        "input",
+        what + " [batch, time], [batch, time, 1] or [batch, 1, time]",
+        Require.describe(input),
+        fix);
+    long time = input.size(input.rank() == 2 || lastAxis ? 1 : 2);
+    return new int[] {Math.toIntExact(input.size(0)), Math.toIntExact(time)};
+  }
+
   /** Which tokens a mask keeps (not 0), or null where there is none or it keeps all. */
   static boolean[] kept(String layer, INDArray mask, long tokens) {
     if (mask == null) {

@@ -45,10 +45,15 @@ public abstract class TokenwiseLayer extends DefinedLayer {
   /**
    * Features of the output.
    *
-   * @return nOut; nIn where the builder was given none
+   * @return nOut; nIn where the builder was given none, unless the layer says otherwise
    */
   public final long getNOut() {
-    return nOut == 0 ? nIn : nOut;
+    return nOut == 0 ? defaultNOut() : nOut;
+  }
+
+  /** nOut where the builder was given none. */
+  long defaultNOut() {
+    return nIn;
   }
 
   /**
@@ -58,6 +63,11 @@ public abstract class TokenwiseLayer extends DefinedLayer {
    */
   public final RNNFormat getRnnFormat() {
     return rnnFormat == null ? RNNFormat.NCW : rnnFormat;
+  }
+
+  /** The layout that the builder or the input type asked for; null: neither has. */
+  final RNNFormat givenFormat() {
+    return rnnFormat;
   }
 
   /**

@@ -1,6 +1,5 @@
 package io.github.dl4jmemory.layers;
 
-import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.nn.api.Trainable;
 import org.deeplearning4j.nn.graph.ComputationGraph;
@@ -29,7 +28,7 @@ final class UpdaterState {
   }
 
   /** Of a trained parameter; null for a frozen one, which the network does not update. */
-  static UpdaterState of(Model network, Layer layer, String key) {
+  static UpdaterState of(Model network, Trainable layer, String key) {
     BaseMultiLayerUpdater<?> updater =
         (BaseMultiLayerUpdater<?>)
             (network instanceof ComputationGraph graph
@@ -48,7 +47,7 @@ final class UpdaterState {
     return null;
   }
 
-  private static boolean isOf(Trainable trainable, Layer layer) {
+  private static boolean isOf(Trainable trainable, Trainable layer) {
     return trainable == layer
         || trainable instanceof GraphVertex vertex && vertex.getLayer() == layer;
   }
@@ -57,6 +56,17 @@ final class UpdaterState {
   void zero(long from, long elements) {
     for (long copy = start + from; copy < length; copy += blockLength) {
       state.zero(copy, elements);
+    }
+  }
+
+  /** Copies what is remembered of this parameter to that of one of the same size and updater. */
+  void copyTo(UpdaterState other, long elements) {
+    for (long copy = 0; start + copy * blockLength < length; copy++) {
+      state.copyTo(
+          other.state,
+          start + copy * blockLength,
+          other.start + copy * other.blockLength,
+          elements);
     }
   }
 }

@@ -1,6 +1,8 @@
 package io.github.dl4jmemory.layers;
 
+import java.util.Arrays;
 import java.util.Map;
+import java.util.stream.IntStream;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** The language-model blocks for one example [time][features], in double loops. */
@@ -36,9 +38,56 @@ final class BlockOracles {
 
   static double[][] attention(
       CausalAttention layer, Map<String, INDArray> params, double[][] x, boolean[] keep) {
+    return attention(layer, params, x, places(x.length), (i, j) -> keep[i] && keep[j]);
+  }
+
+  /** x [time][model + 1], with the flag of separators. */
+  static double[][] attention(
+      SeparatorAttention layer, Map<String, INDArray> params, double[][] x, boolean[] keep) {
+    int model = x[0].length - 1;
+    double[][] features = new double[x.length][];
+    int[] positions = places(x.length);
+    int[] tokens = new int[x.length]; // that are no padding, before a token
+    int kept = 0;
+    int segment = 0;
+    for (int t = 0; t < x.length; t++) {
+      features[t] = Arrays.copyOf(x[t], model);
+      tokens[t] = kept;
+      positions[t] = layer.isBilevelPositions() ? segment : t;
+      kept += keep[t] ? 1 : 0;
+      segment += keep[t] && x[t][model] == 1 ? 1 : 0;
+    }
+    return attention(
+        layer,
+        params,
+        features,
+        positions,
+        (i, j) ->
+            keep[i]
+                && keep[j]
+                && (tokens[j] < layer.getInitial()
+                    || x[j][model] == 1
+                    || layer.getWindow() == 0
+                    || i - j < layer.getWindow()));
+  }
+
+  private static int[] places(int time) {
+    return IntStream.range(0, time).toArray();
+  }
+
+  private interface Sight {
+    boolean sees(int query, int key);
+  }
+
+  private static double[][] attention(
+      AttentionLayer layer,
+      Map<String, INDArray> params,
+      double[][] x,
+      int[] positions,
+      Sight sight) {
     int size = layer.headSize();
-    double[][] q = rotated(times(x, params.get("Wq")), layer.getTheta(), size);
-    double[][] k = rotated(times(x, params.get("Wk")), layer.getTheta(), size);
+    double[][] q = rotated(times(x, params.get("Wq")), layer, positions);
+    double[][] k = rotated(times(x, params.get("Wk")), layer, positions);
     double[][] v = times(x, params.get("Wv"));
     double[][] mixed = new double[x.length][x[0].length];
     for (int head = 0; head < layer.getHeads(); head++) {
@@ -51,10 +100,10 @@ final class BlockOracles {
           for (int c = 0; c < size; c++) {
             score += q[i][head * size + c] * k[j][keyHead * size + c];
           }
-          weight[j] = keep[j] ? Math.exp(score / Math.sqrt(size)) : 0;
+          weight[j] = sight.sees(i, j) ? Math.exp(score / Math.sqrt(size)) : 0;
           sum += weight[j];
         }
-        for (int j = 0; j <= i && keep[i]; j++) {
+        for (int j = 0; j <= i && sum > 0; j++) {
           for (int c = 0; c < size; c++) {
             mixed[i][head * size + c] += weight[j] / sum * v[j][keyHead * size + c];
           }
@@ -64,19 +113,23 @@ final class BlockOracles {
     return times(mixed, params.get("Wo"));
   }
 
-  private static double[][] rotated(double[][] x, double theta, int headSize) {
+  private static double[][] rotated(double[][] x, AttentionLayer layer, int[] positions) {
+    int turned = (int) (layer.headSize() * layer.getRotaryFraction());
     double[][] y = new double[x.length][x[0].length];
     for (int t = 0; t < x.length; t++) {
       for (int at = 0; at < x[t].length; at++) {
-        int head = at / headSize * headSize;
-        int i = (at - head) % (headSize / 2);
-        double angle = t * Math.pow(theta, -2.0 * i / headSize);
+        int head = at / layer.headSize() * layer.headSize();
+        int i = (at - head) % (turned / 2);
+        double angle = positions[t] * Math.pow(layer.getTheta(), -2.0 * i / turned);
         double first = x[t][head + i];
-        double second = x[t][head + i + headSize / 2];
-        y[t][at] =
-            at - head < headSize / 2
-                ? first * Math.cos(angle) - second * Math.sin(angle)
-                : second * Math.cos(angle) + first * Math.sin(angle);
+        double second = x[t][head + i + turned / 2];
+        if (at - head >= turned) {
+          y[t][at] = x[t][at];
+        } else if (at - head < turned / 2) {
+          y[t][at] = first * Math.cos(angle) - second * Math.sin(angle);
+        } else {
+          y[t][at] = second * Math.cos(angle) + first * Math.sin(angle);
+        }
       }
     }
     return y;

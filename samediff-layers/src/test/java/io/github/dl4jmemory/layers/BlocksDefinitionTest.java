@@ -58,6 +58,15 @@ class BlocksDefinitionTest {
                     .keyValueHeads(2)
                     .rnnFormat(format)
                     .build()));
+        all.add(
+            Arguments.of(
+                type,
+                CausalAttention.builder()
+                    .nIn(IN)
+                    .heads(3)
+                    .rotaryFraction(0.5)
+                    .rnnFormat(format)
+                    .build()));
       }
     }
     return all.stream();

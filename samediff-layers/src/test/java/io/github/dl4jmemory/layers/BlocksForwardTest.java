@@ -64,6 +64,16 @@ class BlocksForwardTest {
     check(layer, type, masked, random, (p, x, keep) -> BlockOracles.attention(layer, p, x, keep));
   }
 
+  /** GPT-NeoX turns a quarter of a head: 2 of 8 elements. */
+  @ParameterizedTest
+  @MethodSource("kinds")
+  void causalAttentionThatTurnsAPartOfAHead(
+      DataType type, RNNFormat format, boolean masked, Random random) {
+    CausalAttention layer =
+        CausalAttention.builder().nIn(24).heads(3).rotaryFraction(0.3).rnnFormat(format).build();
+    check(layer, type, masked, random, (p, x, keep) -> BlockOracles.attention(layer, p, x, keep));
+  }
+
   @ParameterizedTest
   @MethodSource("kinds")
   void nextTokenOutput(DataType type, RNNFormat format, boolean masked, Random random) {

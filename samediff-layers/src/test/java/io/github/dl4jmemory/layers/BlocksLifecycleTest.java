@@ -87,6 +87,7 @@ class BlocksLifecycleTest {
         TokenEmbedding.builder().vocabulary(7).nOut(4).weightInit(WeightInit.NORMAL).build(),
         RmsNorm.builder().nIn(4).epsilon(1e-3).build(),
         CausalAttention.builder().nIn(8).heads(4).keyValueHeads(2).theta(77).build(),
+        CausalAttention.builder().nIn(8).heads(2).rotaryFraction(0.5).build(),
         SwiGlu.builder().nIn(4).nOut(6).hiddenSize(5).build(),
         NextTokenOutput.builder().nIn(4).vocabulary(9).build());
   }
@@ -114,6 +115,9 @@ class BlocksLifecycleTest {
     assertEquals(4, attention.getHeads());
     assertEquals(2, attention.getKeyValueHeads());
     assertEquals(77, attention.getTheta());
+    assertEquals(1, attention.getRotaryFraction());
+    assertEquals(
+        0.5, CausalAttention.builder().heads(1).rotaryFraction(0.5).build().getRotaryFraction());
     assertEquals(8, attention.getNOut());
     assertEquals(1e-3, RmsNorm.builder().epsilon(1e-3).build().getEpsilon());
     assertEquals(5, SwiGlu.builder().hiddenSize(5).build().getHiddenSize());

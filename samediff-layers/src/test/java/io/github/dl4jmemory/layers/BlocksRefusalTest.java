@@ -57,6 +57,13 @@ class BlocksRefusalTest {
     refused(
         "[CausalAttention] theta: expected a number greater than 1, got 1.0. Fix: use 10000.",
         () -> CausalAttention.builder().theta(1));
+    for (double fraction : new double[] {0, 1.5, Double.NaN}) {
+      refused(
+          "[CausalAttention] rotaryFraction: expected a number above 0 and at most 1, got "
+              + fraction
+              + ". Fix: use 1, or 0.25 for GPT-NeoX.",
+          () -> CausalAttention.builder().rotaryFraction(fraction));
+    }
     refused(
         "[TokenEmbedding] vocabulary: expected a positive number, got 0. Fix: use the tokenizer's"
             + " number of tokens.",
@@ -88,6 +95,17 @@ class BlocksRefusalTest {
         "[CausalAttention] heads: expected a number of heads that cuts nIn 12 into even parts, got"
             + " 4. Fix: choose heads so that nIn / heads is an even number.",
         () -> CausalAttention.builder().nIn(12).heads(4).build().getLayerParams());
+    refused(
+        "[CausalAttention] rotaryFraction: expected a part of the 6 elements of a head that is an"
+            + " even number of them, got 0.5. Fix: use 1, or a fraction that gives 2 elements or"
+            + " more.",
+        () ->
+            CausalAttention.builder()
+                .nIn(12)
+                .heads(2)
+                .rotaryFraction(0.5)
+                .build()
+                .getLayerParams());
     refused(
         "[CausalAttention] nOut: expected nIn, 8, got 4. Fix: leave nOut(...) away, the layer keeps"
             + " the number of features.",

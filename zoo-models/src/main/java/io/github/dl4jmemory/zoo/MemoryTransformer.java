@@ -5,6 +5,7 @@ import io.github.dl4jmemory.layers.MemoryPool;
 import io.github.dl4jmemory.layers.ProductKeyMemory;
 import io.github.dl4jmemory.layers.RmsNorm;
 import io.github.dl4jmemory.layers.RowSparseTraining;
+import io.github.dl4jmemory.layers.SeparatorAttention;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -28,10 +29,11 @@ import org.nd4j.linalg.api.buffer.DataType;
  * ProductKeyMemory} instead ({@link Placement#REPLACE}) or the sum of both ({@link
  * Placement#BESIDE}). Each memory has a table of its own, or all read one {@link MemoryPool}
  * ({@link Builder#sharedPool}, layer {@code pool}). Normalisation is {@link RmsNorm}, attention is
- * {@link CausalAttention} (rotary positions). The graph has one input, {@code ids} [batch, time],
- * and one output, {@code next} [batch, time, vocabulary]; labels are the ids one step later,
- * [batch, time], with a mask where some do not count. Vertices are named {@code embedding}, {@code
- * attention0}, {@code feedForward0}, {@code memory0}, …, {@code next}.
+ * {@link CausalAttention} (rotary positions), or {@link SeparatorAttention} ({@link
+ * Builder#separatorAttention}, flags of layer {@code separators}). The graph has one input, {@code
+ * ids} [batch, time], and one output, {@code next} [batch, time, vocabulary]; labels are the ids
+ * one step later, [batch, time], with a mask where some do not count. Vertices are named {@code
+ * embedding}, {@code attention0}, {@code feedForward0}, {@code memory0}, …, {@code next}.
  *
  * <pre>{@code
  * ComputationGraph model =
@@ -170,6 +172,9 @@ public final class MemoryTransformer extends TokenZooModel {
    * output:  model vocabulary
    * </pre>
    *
+   * <p>With separator attention, {@code model (context + 1)} is {@code 2 model} for each initial
+   * token and each token of the window; separators, whose number is the text's, are not counted.
+   *
    * <p>Elementwise work (normalisation, activations, softmax, residual sums) is not counted: it is
    * of the order of a few times model per layer. A training step costs three times as much.
    *
@@ -207,6 +212,7 @@ public final class MemoryTransformer extends TokenZooModel {
     private int heads = 4;
     private int hidden = 176;
     private int context = 128;
+    private SeparatorSettings attention; // null: dense
     private List<Integer> memoryBlocks; // null: nobody has said
     private Placement placement = Placement.REPLACE;
     private boolean sharedPool;
@@ -289,6 +295,23 @@ public final class MemoryTransformer extends TokenZooModel {
      */
     public Builder context(int context) {
       this.context = context;
+      return this;
+    }
+
+    /**
+     * Separator attention in all blocks, see {@link SeparatorAttention}; default dense attention.
+     *
+     * @param separators token ids of the separators, at least one
+     * @param initial first tokens that every token sees, at least 0; 3 in the paper's training
+     * @param windows one for all blocks, or one for each; 0 is full attention
+     * @return this builder
+     */
+    public Builder separatorAttention(int[] separators, int initial, int... windows) {
+      this.attention =
+          new SeparatorSettings(
+              IntStream.of(separators).boxed().toList(),
+              initial,
+              IntStream.of(windows).boxed().toList());
       return this;
     }
 
@@ -473,6 +496,7 @@ public final class MemoryTransformer extends TokenZooModel {
               heads,
               hidden,
               context,
+              attention,
               blocks(),
               placement,
               sharedPool,

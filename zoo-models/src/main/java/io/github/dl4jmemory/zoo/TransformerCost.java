@@ -10,11 +10,20 @@ record TransformerCost(TransformerSettings settings, ExpertSettings experts) {
     long total = (long) settings.model() * settings.vocabulary();
     for (int block = 0; block < settings.layers(); block++) {
       total += 4L * settings.model() * settings.model();
-      total += (long) settings.model() * (settings.context() + 1);
+      total += attention(block);
       total += settings.hasFeedForward(block) ? feedForwardSize(false) : 0;
       total += settings.hasMemory(block) ? memoryMultiplyAdds() : 0;
     }
     return total;
+  }
+
+  private long attention(int block) {
+    long context = settings.context();
+    long visible =
+        settings.attention() == null
+            ? context * (context + 1) / 2
+            : settings.attention().visible(block, settings.context());
+    return 2 * settings.model() * visible / context;
   }
 
   private long memoryMultiplyAdds() {

@@ -7,6 +7,8 @@ import io.github.dl4jmemory.layers.NextTokenOutput;
 import io.github.dl4jmemory.layers.PooledMemory;
 import io.github.dl4jmemory.layers.ProductKeyMemory;
 import io.github.dl4jmemory.layers.RmsNorm;
+import io.github.dl4jmemory.layers.SeparatorAttention;
+import io.github.dl4jmemory.layers.SeparatorMarks;
 import io.github.dl4jmemory.layers.SwiGlu;
 import io.github.dl4jmemory.layers.TokenEmbedding;
 import org.deeplearning4j.nn.conf.ComputationGraphConfiguration;
@@ -25,6 +27,7 @@ import org.nd4j.linalg.learning.config.Adam;
  */
 record TransformerGraph(TransformerSettings settings, ExpertSettings experts) {
   private static final String POOL = "pool";
+  private static final String SEPARATORS = "separators";
 
   /** Uniform in ±1/sqrt(inputs): layers that add to a residual stream begin small. */
   private static final WeightInit SMALL = WeightInit.UNIFORM;
@@ -46,6 +49,9 @@ record TransformerGraph(TransformerSettings settings, ExpertSettings experts) {
             .addLayer("embedding", embedding(), "ids");
     if (settings.sharedPool()) {
       graph.addLayer(POOL, pool(), "ids");
+    }
+    if (settings.attention() != null) {
+      graph.addLayer(SEPARATORS, separators(), "ids");
     }
     String last = "embedding";
     for (int block = 0; block < settings.layers(); block++) {
@@ -70,12 +76,9 @@ record TransformerGraph(TransformerSettings settings, ExpertSettings experts) {
   private String block(GraphBuilder graph, int block, String in) {
     String attended = "attended" + block;
     String normed = "feedForwardNorm" + block;
+    graph.addLayer("attentionNorm" + block, RmsNorm.builder().build(), in);
+    addAttention(graph, block, "attentionNorm" + block);
     graph
-        .addLayer("attentionNorm" + block, RmsNorm.builder().build(), in)
-        .addLayer(
-            "attention" + block,
-            CausalAttention.builder().heads(settings.heads()).weightInit(SMALL).build(),
-            "attentionNorm" + block)
         .addVertex(attended, add(), in, "attention" + block)
         .addLayer(normed, RmsNorm.builder().build(), attended);
     if (settings.hasFeedForward(block)) {
@@ -92,6 +95,27 @@ record TransformerGraph(TransformerSettings settings, ExpertSettings experts) {
           out, add(), attended, (settings.hasMemory(block) ? "memory" : "feedForward") + block);
     }
     return out;
+  }
+
+  private void addAttention(GraphBuilder graph, int block, String in) {
+    String name = "attention" + block;
+    if (settings.attention() == null) {
+      graph.addLayer(
+          name, CausalAttention.builder().heads(settings.heads()).weightInit(SMALL).build(), in);
+    } else {
+      SeparatorAttention.builder()
+          .heads(settings.heads())
+          .initial(settings.attention().initial())
+          .window(settings.attention().window(block))
+          .weightInit(SMALL)
+          .build()
+          .addTo(graph, name, in, SEPARATORS);
+    }
+  }
+
+  private SeparatorMarks separators() {
+    int[] ids = settings.attention().separators().stream().mapToInt(id -> id).toArray();
+    return SeparatorMarks.builder().separators(ids).build();
   }
 
   private Layer feedForward() {

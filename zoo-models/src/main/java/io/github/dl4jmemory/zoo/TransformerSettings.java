@@ -8,6 +8,7 @@ import org.nd4j.linalg.api.buffer.DataType;
  * Settings of a {@link MemoryTransformer}, as its builder describes them.
  *
  * @param owner the zoo model that errors name
+ * @param attention null for dense attention
  */
 record TransformerSettings(
     String owner,
@@ -17,6 +18,7 @@ record TransformerSettings(
     int heads,
     int hidden,
     int context,
+    SeparatorSettings attention,
     List<Integer> memoryBlocks,
     Placement placement,
     boolean sharedPool,
@@ -50,6 +52,9 @@ record TransformerSettings(
         "change model(...) or heads(...)");
     atLeast(1, hidden, "hidden", "use about 8/3 of model");
     atLeast(1, context, "context", "use the length of the training sequences");
+    if (attention != null) {
+      checkAttention();
+    }
     checkMemory();
     positive(learningRate, "learningRate");
     positive(valueLearningRate, "valueLearningRate");
@@ -79,6 +84,33 @@ record TransformerSettings(
 
   boolean hasFeedForward(int block) {
     return !hasMemory(block) || placement == Placement.BESIDE;
+  }
+
+  private void checkAttention() {
+    require(
+        !attention.separators().isEmpty(),
+        "separators",
+        "at least one token id",
+        "none",
+        "pass the ids that the tokenizer gives to . , ? ! ; : and so on");
+    for (int id : attention.separators()) {
+      require(
+          id >= 0 && id < vocabulary,
+          "separators",
+          "0 to " + (vocabulary - 1),
+          id,
+          "use ids of the tokenizer");
+    }
+    atLeast(0, attention.initial(), "initial", "use 3");
+    require(
+        attention.windows().size() == 1 || attention.windows().size() == layers,
+        "windows",
+        "one, or one for each of " + layers + " layers",
+        attention.windows().size(),
+        "pass 64, or 0 for full attention, for each");
+    attention
+        .windows()
+        .forEach(window -> atLeast(0, window, "windows", "use 64, or 0 for full attention"));
   }
 
   private void checkMemory() {

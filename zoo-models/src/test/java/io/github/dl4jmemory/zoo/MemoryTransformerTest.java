@@ -10,6 +10,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.github.dl4jmemory.layers.MemoryPool;
 import io.github.dl4jmemory.layers.PooledMemory;
 import io.github.dl4jmemory.layers.ProductKeyMemory;
+import io.github.dl4jmemory.layers.SeparatorAttention;
+import io.github.dl4jmemory.layers.SeparatorMarks;
 import io.github.dl4jmemory.layers.SwiGlu;
 import io.github.dl4jmemory.zoo.MemoryTransformer.Builder;
 import io.github.dl4jmemory.zoo.MemoryTransformer.Placement;
@@ -121,6 +123,35 @@ class MemoryTransformerTest {
     }
   }
 
+  @Test
+  void separatorAttentionReachesTheNetworkAndTrains() {
+    Builder builder = tiny().separatorAttention(new int[] {2, 19}, 1, 0, 3, 2);
+    ComputationGraphConfiguration conf = builder.build().conf();
+    SeparatorMarks marks = (SeparatorMarks) layer(conf, "separators");
+    assertArrayEquals(new int[] {2, 19}, marks.getSeparators());
+    SeparatorAttention last = (SeparatorAttention) layer(conf, "attention2");
+    assertEquals(2, last.getHeads());
+    assertEquals(1, last.getInitial());
+    assertEquals(2, last.getWindow());
+    assertEquals(0, ((SeparatorAttention) layer(conf, "attention0")).getWindow());
+    ComputationGraph network = builder.build().init();
+    double before = network.score(batch());
+    for (int step = 0; step < 30; step++) {
+      network.fit(batch());
+    }
+    assertTrue(network.score(batch()) < 0.5 * before, "learns");
+    assertEquals(network.numParams(), builder.build().parameterCount());
+  }
+
+  /** Of context 7, windows of 3 and 2 behind one initial token see 1 2 3 4 4 4 4 and 1 2 3 3 ... */
+  @Test
+  void multiplyAddsOfSeparatorAttention() {
+    long dense = tiny().build().multiplyAddsPerToken();
+    Builder builder = tiny().separatorAttention(new int[] {2}, 1, 0, 3, 2);
+    long saved = 2 * 12 * 28 / 7 - 2 * 12 * 22 / 7 + 2 * 12 * 28 / 7 - 2 * 12 * 18 / 7;
+    assertEquals(dense - saved, builder.build().multiplyAddsPerToken());
+  }
+
   /** The places of the paper. */
   @Test
   void centredBlocksAreThoseOfThePaper() {
@@ -227,6 +258,8 @@ class MemoryTransformerTest {
       trainsOnToTheSameBits(tiny().placement(placement), folder.resolve("model.zip"));
     }
     trainsOnToTheSameBits(tiny().memoryBlocks(0, 2).sharedPool(true), folder.resolve("pool.zip"));
+    trainsOnToTheSameBits(
+        tiny().separatorAttention(new int[] {2}, 1, 2), folder.resolve("separators.zip"));
   }
 
   private static void trainsOnToTheSameBits(Builder model, Path file) throws IOException {
@@ -261,6 +294,18 @@ class MemoryTransformerTest {
     refuses(b -> b.model(14), "model: expected a multiple of 2 * heads = 4, got 14");
     refuses(b -> b.hidden(0), "hidden: expected at least 1, got 0");
     refuses(b -> b.context(0), "context: expected at least 1, got 0");
+    refuses(
+        b -> b.separatorAttention(new int[0], 3, 64),
+        "separators: expected at least one token id, got none");
+    refuses(
+        b -> b.separatorAttention(new int[] {23}, 3, 64), "separators: expected 0 to 22, got 23");
+    refuses(
+        b -> b.separatorAttention(new int[] {1}, -1, 64), "initial: expected at least 0, got -1");
+    refuses(
+        b -> b.separatorAttention(new int[] {1}, 3, 64, 64),
+        "windows: expected one, or one for each of 3 layers, got 2");
+    refuses(
+        b -> b.separatorAttention(new int[] {1}, 3, -64), "windows: expected at least 0, got -64");
     refuses(b -> b.memoryBlocks(3), "memoryBlocks: expected 0 to 2, got 3");
     refuses(b -> b.memoryBlocks(-1), "memoryBlocks: expected 0 to 2, got -1");
     refuses(b -> b.memoryBlocks(1, 1), "memoryBlocks: expected each block once, got [1, 1]");
