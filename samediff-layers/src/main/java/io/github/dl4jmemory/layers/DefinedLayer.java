@@ -18,6 +18,7 @@ import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.learning.config.IUpdater;
+import org.nd4j.linalg.learning.config.NoOp;
 import org.nd4j.linalg.learning.regularization.Regularization;
 import org.nd4j.shade.jackson.annotation.JsonAutoDetect;
 
@@ -140,6 +141,11 @@ public abstract class DefinedLayer extends SameDiffLayer {
     runtime.setParamsViewArray(paramsView);
     runtime.setParamTable(initializer().init(conf, paramsView, initializeParams));
     return runtime;
+  }
+
+  @Override
+  public IUpdater getUpdaterByParam(String key) {
+    return isState(key) ? new NoOp() : super.getUpdaterByParam(key);
   }
 
   @Override

@@ -11,8 +11,6 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.api.ops.random.impl.GaussianDistribution;
 import org.nd4j.linalg.api.ops.random.impl.UniformDistribution;
 import org.nd4j.linalg.factory.Nd4j;
-import org.nd4j.linalg.learning.config.IUpdater;
-import org.nd4j.linalg.learning.config.NoOp;
 
 /**
  * A layer that looks value rows up by product keys: {@link ProductKeyMemory} in a table of its own,
@@ -179,11 +177,6 @@ public abstract class ProductKeyLookup extends TokenwiseLayer {
   @Override
   final boolean isState(String key) {
     return key.equals(QUERY_STATISTICS);
-  }
-
-  @Override
-  public IUpdater getUpdaterByParam(String key) {
-    return isState(key) ? new NoOp() : super.getUpdaterByParam(key);
   }
 
   private static void uniform(INDArray array, double bound) {

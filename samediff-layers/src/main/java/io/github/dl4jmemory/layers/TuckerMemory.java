@@ -10,7 +10,6 @@ import org.nd4j.autodiff.samediff.SameDiff;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.learning.config.IUpdater;
-import org.nd4j.linalg.learning.config.NoOp;
 import org.nd4j.linalg.learning.regularization.Regularization;
 
 /**
@@ -356,16 +355,18 @@ public abstract class TuckerMemory extends TokenwiseLayer {
   }
 
   @Override
+  final boolean isState(String key) {
+    return key.equals(FILTERS);
+  }
+
+  @Override
   public IUpdater getUpdaterByParam(String key) {
-    if (key.equals(FILTERS)) {
-      return new NoOp();
-    }
     return isTable(key) ? valuesUpdater : super.getUpdaterByParam(key);
   }
 
   @Override
   public List<Regularization> getRegularizationByParam(String key) {
-    return isTable(key) || key.equals(FILTERS) ? null : super.getRegularizationByParam(key);
+    return isTable(key) ? null : super.getRegularizationByParam(key);
   }
 
   @Override

@@ -26,8 +26,8 @@ final class AssertGradient {
   private AssertGradient() {}
 
   /**
-   * Checks all parameters of a DOUBLE network whose updaters are NoOp, or Sgd(1), but the constants:
-   * keys of parameters that change by a rule of their own, whose gradient is to be zero.
+   * Checks all parameters of a DOUBLE network whose updaters are NoOp, or Sgd(1), but the
+   * constants: keys of parameters that change by a rule of their own, whose gradient is to be zero.
    */
   static void of(MultiLayerNetwork network, DataSet data, String... constants) {
     inDouble(
