@@ -4,6 +4,8 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.function.BooleanSupplier;
 
 /**
@@ -12,6 +14,8 @@ import java.util.function.BooleanSupplier;
  * @param settings of the seed, with the steps
  */
 record ComparedTrial(Settings settings, Contender contender, double learningRate) {
+
+  static final String ATTENDED = "share of the attention map";
 
   /** What was measured, as it is kept in a file. */
   record Result(
@@ -34,7 +38,8 @@ record ComparedTrial(Settings settings, Contender contender, double learningRate
   }
 
   /** Trains, measures and leaves the file; or a checkpoint; nothing where there is a result. */
-  void run(Path folder, TrainingData data, int vocabulary, Display display, BooleanSupplier stop)
+  void run(
+      Path folder, TrainingData data, Vocabulary vocabulary, Display display, BooleanSupplier stop)
       throws IOException {
     if (isDone(folder) || stop.getAsBoolean()) {
       return;
@@ -43,15 +48,21 @@ record ComparedTrial(Settings settings, Contender contender, double learningRate
     ResumableTraining training = new ResumableTraining(folder, name(), settings.steps());
     ResumableTraining.Trained trained = training.run(model::init, data, display, stop);
     if (trained.progress().step() == settings.steps()) {
-      Result result = assess(model, trained, data);
+      Result result = assess(model, trained, data, vocabulary);
       byte[] json = new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsBytes(result);
       AtomicFiles.write(file(folder), out -> out.write(json));
       training.forget();
     }
   }
 
-  private Result assess(TokenZooModel model, ResumableTraining.Trained trained, TrainingData data) {
+  private Result assess(
+      TokenZooModel model,
+      ResumableTraining.Trained trained,
+      TrainingData data,
+      Vocabulary vocabulary) {
     Assessment assessment = Assessment.of(trained.network(), data);
+    Map<String, Double> scores = new LinkedHashMap<>(assessment.scores());
+    scores.put(ATTENDED, contender.attended(data.heldOut(), vocabulary, settings.shape().layers()));
     ModelReport report =
         new ModelReport(
             contender.title(),
@@ -60,7 +71,7 @@ record ComparedTrial(Settings settings, Contender contender, double learningRate
             model.parameterCount(),
             trained.progress().tokensPerSecond(),
             assessment.loss(),
-            assessment.scores(),
+            scores,
             trained.progress().curve());
     return new Result(
         settings,

@@ -1,24 +1,57 @@
 package io.github.dl4jmemory.zoo;
 
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 import java.util.function.IntFunction;
 
 /**
- * A kind of language model that takes part in a {@link ModelComparison}. All have the multiply-adds
- * per token of the dense one: what a memory or a router takes, the feed-forward layers give.
+ * A kind of language model that takes part in a {@link ModelComparison}. Those with other
+ * feed-forward parts have the multiply-adds per token of the dense one: what a memory or a router
+ * takes, the feed-forward layers give. Those with other attention have its parameters.
  */
 enum Contender {
-  /** Feed-forward layers of shape.hidden. */
+  /** Feed-forward layers of shape.hidden, dense attention. */
   DENSE,
   /** Product-key memories that share a pool, in the place of some feed-forward layers. */
   MEMORY,
   /** Every feed-forward layer a mixture of experts, 2 for a token. */
-  MOE;
+  MOE,
+  /** Attention to the first tokens, separators and the last 64 tokens. */
+  SEPARATOR_64(64),
+  /** The same with 128. */
+  SEPARATOR_128(128),
+  /** As SEPARATOR_64, but the first block attends to all. */
+  SEPARATOR_64_H(64, Full.FIRST),
+  /** As SEPARATOR_64, but the first and the last block attend to all. */
+  SEPARATOR_64_HT(64, Full.FIRST, Full.LAST),
+  /** Attention to the first tokens and the last 64. */
+  STREAMING_64(64, Full.NO_SEPARATORS);
+
+  /** What an attention with a window leaves out of that, or of the separators. */
+  private enum Full {
+    FIRST,
+    LAST,
+    NO_SEPARATORS
+  }
 
   private static final int EXPERTS = 16;
   private static final int EXPERTS_OF_A_TOKEN = 2;
+  private static final int INITIAL = 3;
+  private static final int IN_NO_TEXT = 0; // the tokenizer's end of a text
   private static final double TOLERANCE = 0.01;
+
+  private final int window; // 0: dense attention
+  private final List<Full> exceptions;
+
+  Contender() {
+    this(0);
+  }
+
+  Contender(int window, Full... exceptions) {
+    this.window = window;
+    this.exceptions = List.of(exceptions);
+  }
 
   /** As it is typed. */
   String title() {
@@ -40,12 +73,15 @@ enum Contender {
                         "name such models")));
   }
 
-  /** The model of this kind with the dense model's multiply-adds. */
-  TokenZooModel model(Settings settings, int vocabulary, double learningRate) {
-    IntFunction<TokenZooModel> dense =
-        hidden -> DENSE.with(settings, vocabulary, learningRate, hidden);
+  /** The model of this kind. */
+  TokenZooModel model(Settings settings, Vocabulary vocabulary, double learningRate) {
     IntFunction<TokenZooModel> own = hidden -> with(settings, vocabulary, learningRate, hidden);
-    return ofEqualCompute(dense.apply(settings.shape().hidden()).multiplyAddsPerToken(), own);
+    int hidden = settings.shape().hidden();
+    if (this != MEMORY && this != MOE) {
+      return own.apply(hidden);
+    }
+    long target = DENSE.with(settings, vocabulary, learningRate, hidden).multiplyAddsPerToken();
+    return ofEqualCompute(target, own);
   }
 
   private TokenZooModel ofEqualCompute(long target, IntFunction<TokenZooModel> models) {
@@ -64,30 +100,69 @@ enum Contender {
     return model;
   }
 
-  private TokenZooModel with(Settings settings, int vocabulary, double learningRate, int hidden) {
+  private TokenZooModel with(
+      Settings settings, Vocabulary vocabulary, double learningRate, int hidden) {
     return switch (this) {
-      case DENSE -> transformer(settings, vocabulary, learningRate).hidden(hidden).build();
-      case MEMORY -> memory(settings, vocabulary, learningRate).hidden(hidden).build();
       case MOE -> moe(settings, vocabulary, learningRate).hidden(hidden).build();
+      case MEMORY -> memory(settings, vocabulary, learningRate).hidden(hidden).build();
+      default -> transformer(settings, vocabulary, learningRate).hidden(hidden).build();
     };
   }
 
-  private static MemoryTransformer.Builder transformer(
-      Settings settings, int vocabulary, double learningRate) {
+  private MemoryTransformer.Builder transformer(
+      Settings settings, Vocabulary vocabulary, double learningRate) {
     Settings.Shape shape = settings.shape();
-    return MemoryTransformer.builder()
-        .vocabulary(vocabulary)
-        .context(settings.context())
-        .model(shape.model())
-        .layers(shape.layers())
-        .heads(shape.heads())
-        .learningRate(learningRate)
-        .schedule(warmup(settings), settings.steps())
-        .seed(settings.seed());
+    MemoryTransformer.Builder builder =
+        MemoryTransformer.builder()
+            .vocabulary(vocabulary.size())
+            .context(settings.context())
+            .model(shape.model())
+            .layers(shape.layers())
+            .heads(shape.heads())
+            .learningRate(learningRate)
+            .schedule(warmup(settings), settings.steps())
+            .seed(settings.seed());
+    if (window > 0) {
+      builder.separatorAttention(separators(vocabulary), INITIAL, windows(shape.layers()));
+    }
+    return builder;
   }
 
-  private static MemoryTransformer.Builder memory(
-      Settings settings, int vocabulary, double learningRate) {
+  private int[] separators(Vocabulary vocabulary) {
+    return exceptions.contains(Full.NO_SEPARATORS)
+        ? new int[] {IN_NO_TEXT}
+        : vocabulary.separators();
+  }
+
+  /** The window of each block; 0 for all tokens. */
+  private int[] windows(int layers) {
+    int[] windows = new int[layers];
+    Arrays.fill(windows, window);
+    if (exceptions.contains(Full.FIRST)) {
+      windows[0] = 0;
+    }
+    if (exceptions.contains(Full.LAST)) {
+      windows[layers - 1] = 0;
+    }
+    return windows;
+  }
+
+  /** Of the pairs of a token and one before it, or itself, in these rows: the share attended to. */
+  double attended(List<int[]> rows, Vocabulary vocabulary, int layers) {
+    Vocabulary own = new Vocabulary(vocabulary.size(), separators(vocabulary));
+    double seen = 0;
+    double all = 0;
+    for (int[] row : rows) {
+      for (int blockWindow : windows(layers)) {
+        seen += own.visiblePairs(row, row.length - 1, INITIAL, blockWindow);
+        all += own.visiblePairs(row, row.length - 1, INITIAL, 0);
+      }
+    }
+    return seen / all;
+  }
+
+  private MemoryTransformer.Builder memory(
+      Settings settings, Vocabulary vocabulary, double learningRate) {
     Settings.Shape shape = settings.shape();
     return transformer(settings, vocabulary, learningRate)
         .sharedPool(true)
@@ -100,10 +175,10 @@ enum Contender {
   }
 
   private static MoeTransformer.Builder moe(
-      Settings settings, int vocabulary, double learningRate) {
+      Settings settings, Vocabulary vocabulary, double learningRate) {
     Settings.Shape shape = settings.shape();
     return MoeTransformer.builder()
-        .vocabulary(vocabulary)
+        .vocabulary(vocabulary.size())
         .context(settings.context())
         .model(shape.model())
         .layers(shape.layers())

@@ -11,16 +11,16 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
 /**
- * What kinds of language models are worth at equal compute: trains each on the same text with the
- * same tokens at every learning rate of a grid, takes each one's best rate for further seeds, and
- * leaves a file of results for each training in a folder. Interrupted or killed and begun again
- * with the same folder it goes on from its checkpoints.
+ * What kinds of language models are worth: trains each on the same text with the same tokens at
+ * every learning rate of a grid, takes each one's best rate for further seeds, and leaves a file of
+ * results for each training in a folder. Interrupted or killed and begun again with the same folder
+ * it goes on from its checkpoints.
  */
 @Command(
     name = "model-comparison",
     mixinStandardHelpOptions = true,
     sortOptions = false,
-    description = "Trains kinds of language models of equal compute on your own text.")
+    description = "Trains kinds of language models side by side on your own text.")
 public final class ModelComparison implements Callable<Integer> {
   static final String OWNER = "model comparison";
 
@@ -58,10 +58,10 @@ public final class ModelComparison implements Callable<Integer> {
       description = "Of data and model.")
   private List<Long> seeds;
 
-  @Option(names = "--context", defaultValue = "256", description = "Tokens in a row.")
+  @Option(names = "--context", defaultValue = "512", description = "Tokens in a row.")
   private int context;
 
-  @Option(names = "--batch", defaultValue = "8", description = "Rows in a step.")
+  @Option(names = "--batch", defaultValue = "4", description = "Rows in a step.")
   private int batch;
 
   @Option(names = "--model", defaultValue = "224", description = "Features of the residual stream.")
@@ -116,7 +116,7 @@ public final class ModelComparison implements Callable<Integer> {
       List<ComparedTrial> trials, Settings settings, ByteLevelBpe tokenizer, Display display)
       throws IOException {
     TrainingData data = MainJob.data(settings, tokenizer);
-    int vocabulary = tokenizer.vocabularySize();
+    Vocabulary vocabulary = new Vocabulary(tokenizer.vocabularySize(), separators());
     SideBySide sideBySide = new SideBySide();
     List<SideBySide.Work> works = new ArrayList<>();
     for (ComparedTrial trial : trials) {
@@ -130,6 +130,10 @@ public final class ModelComparison implements Callable<Integer> {
                   () -> stop.getAsBoolean() || sideBySide.failed()));
     }
     sideBySide.run(works, workers);
+  }
+
+  private int[] separators() throws IOException {
+    return Separators.of(new RunFolder(folder).file("tokenizer.json")).ids();
   }
 
   private List<ComparedTrial> grid(

@@ -1,5 +1,6 @@
 package io.github.dl4jmemory.zoo;
 
+import static java.util.stream.Collectors.joining;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -61,12 +62,15 @@ class ModelComparisonTest {
 
   @Test
   void theGridWithTheFirstSeedAndTheBestRateWithTheOthers() throws IOException {
-    assertEquals(0, run("--seeds", "1,2"));
+    String all = Stream.of(Contender.values()).map(Contender::title).collect(joining(","));
+    assertEquals(0, run("--seeds", "1,2", "--models", all));
     List<ComparedTrial.Result> results = results();
-    assertEquals(3 * (2 + 1), results.size(), "and no checkpoint is left");
+    assertEquals(Contender.values().length * (2 + 1), results.size(), "no checkpoint is left");
     double multiplyAdds = results.get(0).report().multiplyAddsPerToken();
     for (ComparedTrial.Result result : results) {
       assertEquals(1, result.report().multiplyAddsPerToken() / multiplyAdds, 0.02, result.model());
+      double attended = result.report().scores().get(ComparedTrial.ATTENDED);
+      assertEquals(1, attended, "the windows are longer than the rows");
       assertEquals(12, result.settings().steps());
       assertTrue(Double.isFinite(result.report().validationLoss()));
     }
@@ -108,7 +112,7 @@ class ModelComparisonTest {
         trial.run(
             again,
             data,
-            tokenizer.vocabularySize(),
+            new Vocabulary(tokenizer.vocabularySize(), new int[] {1}),
             display,
             () -> asked.incrementAndGet() > 9); // asked twice before the first step
         assertFalse(trial.isDone(again) && part == 0, "interrupted");
@@ -120,6 +124,30 @@ class ModelComparisonTest {
       assertEquals(loss(whole), loss(trial.result(again)), "bit-equal");
       assertEquals(whole.tokens(), trial.result(again).tokens());
     }
+  }
+
+  @Test
+  void theShareOfTheMapThatIsAttendedTo() {
+    Vocabulary vocabulary = new Vocabulary(100, new int[] {7, 9});
+    int[] row = new int[201];
+    Arrays.fill(row, 1);
+    row[0] = 7; // an initial one is counted once
+    row[20] = 9;
+    row[190] = 7; // never left by the window
+    long window = 64 * 65 / 2 + 136 * 64;
+    long initial = 136 + 135 + 134;
+    assertEquals(window + initial + (136 - 20), vocabulary.visiblePairs(row, 200, 3, 64));
+    double all = 200 * 201 / 2;
+    List<int[]> rows = List.of(row);
+    double plain = (window + initial + (136 - 20)) / all;
+    assertEquals(1, Contender.MEMORY.attended(rows, vocabulary, 4));
+    assertEquals(plain, Contender.SEPARATOR_64.attended(rows, vocabulary, 4), 1e-12);
+    assertEquals(
+        (3 * plain + 1) / 4, Contender.SEPARATOR_64_H.attended(rows, vocabulary, 4), 1e-12);
+    assertEquals(
+        (2 * plain + 2) / 4, Contender.SEPARATOR_64_HT.attended(rows, vocabulary, 4), 1e-12);
+    assertEquals(
+        (window + initial) / all, Contender.STREAMING_64.attended(rows, vocabulary, 4), 1e-12);
   }
 
   @Test
