@@ -291,7 +291,9 @@ class FilePoolErrorsTest {
     IllegalArgumentException e =
         assertThrows(
             IllegalArgumentException.class,
-            () -> PoolFile.create("pool", folder.resolve("p"), layout, new NewPool(layout)));
+            () ->
+                PoolFile.create(
+                    "pool", folder.resolve("p"), layout, new NewPool(layout), RowWindow.BYTES));
     assertTrue(
         e.getMessage()
             .matches(

@@ -158,7 +158,7 @@ class FilePoolLifecycleTest {
     ComputationGraph restored = PoolFiles.restore(zip());
     MemoryPoolRuntime pool =
         (MemoryPoolRuntime) ((FrozenLayer) restored.getLayer("pool")).getUnderlying();
-    INDArray values = pool.fileTable().file().memory().values().values();
+    INDArray values = FilePools.all(pool.fileTable().file()).values().values();
     AssertClose.same("rows", Elements.doubles(rows), values);
     PoolFiles.close(restored);
   }
