@@ -9,11 +9,14 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.github.dl4jmemory.testkit.Elements;
 import java.io.EOFException;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -74,15 +77,19 @@ class PoolFileTest {
     PoolFingerprint zero = file.fingerprint();
     byte[] before = rows();
     change(file, 3, 0, 7, 36);
+    PoolFingerprint one = file.fingerprint();
+    byte[] after = rows();
     long whole = Files.size(PoolClaim.journalOf(path()));
     file.beforeChange(new long[] {11, 12});
     long end = Files.size(PoolClaim.journalOf(path()));
     file.close();
     byte[] journal = Files.readAllBytes(PoolClaim.journalOf(path()));
     byte[] pool = Files.readAllBytes(path());
-    for (long cut = whole; cut <= end; cut += 3) {
+    for (long cut = whole; cut < end; cut += 3) {
       Files.write(path(), pool);
       Files.write(PoolClaim.journalOf(path()), Arrays.copyOf(journal, (int) cut));
+      open(one).close();
+      assertArrayEquals(after, rows(), "after a step, cut at " + cut);
       open(zero).close();
       assertArrayEquals(before, rows(), "cut at " + cut);
     }
@@ -206,6 +213,25 @@ class PoolFileTest {
     try (FileChannel channel = FileChannel.open(path(), StandardOpenOption.READ)) {
       assertEquals(LAYOUT, PoolHeader.read("pool", channel).layout());
     }
+  }
+
+  @Test
+  void creatingThatFails() throws IOException {
+    PoolFile.Filling full =
+        channel -> {
+          channel.write(ByteBuffer.allocate(5000));
+          throw new IOException("the disk is full");
+        };
+    IOException e =
+        assertThrows(
+            IOException.class,
+            () -> PoolFile.create("pool", path(), LAYOUT, full, RowWindow.BYTES));
+    assertEquals("the disk is full", e.getMessage());
+    try (Stream<Path> files = Files.list(folder)) {
+      assertEquals(
+          List.of(PoolClaim.journalOf(path())), files.toList(), "nothing but the lock is left");
+    }
+    create().close();
   }
 
   @Test
