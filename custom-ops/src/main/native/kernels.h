@@ -145,17 +145,18 @@ DM_API int32_t dm_compact_bag(int32_t storage, const void *values, const float *
 DM_API int32_t dm_compact_bag_weights_bp(int32_t storage, const void *values, const float *scales, const int64_t *slots,
                                          const float *outGradients, int64_t bags, int64_t bagSize, int64_t slotCount,
                                          int64_t valueSize, float *weightGradients, int32_t threads, int64_t *where);
-// bag_adam of such a table; m, v [slotCount, valueSize] float32. Its bits do not depend on the tier.
+// bag_adam of such a table; m, v [slotCount, valueSize] float32. Its bits do not depend on the tier. rows[j] is rounded as
+// row numbers[j]: numbers is rows, but where the table holds a few rows of a larger one.
 DM_API int32_t dm_compact_bag_adam(int32_t storage, void *values, float *scales, float *m, float *v, const float *weights,
                                    const float *outGradients, int64_t bagSize, int64_t valueSize, const int64_t *order,
-                                   const int64_t *rows, const int64_t *starts, int64_t rowCount, double stepSize,
-                                   double beta1, double beta2, double epsilon, double gradientScale, uint64_t seed,
+                                   const int64_t *rows, const int64_t *numbers, const int64_t *starts, int64_t rowCount,
+                                   double stepSize, double beta1, double beta2, double epsilon, double gradientScale, uint64_t seed,
                                    int32_t threads);
 // bag_sgd of such a table. Its bits do not depend on the tier.
 DM_API int32_t dm_compact_bag_sgd(int32_t storage, void *values, float *scales, const float *weights,
                                   const float *outGradients, int64_t bagSize, int64_t valueSize, const int64_t *order,
-                                  const int64_t *rows, const int64_t *starts, int64_t rowCount, double stepSize,
-                                  uint64_t seed, int32_t threads);
+                                  const int64_t *rows, const int64_t *numbers, const int64_t *starts, int64_t rowCount,
+                                  double stepSize, uint64_t seed, int32_t threads);
 // out[j] = row rows[j]; rows [rowCount] in any order, checked for range; out [rowCount, valueSize]: assigned.
 DM_API int32_t dm_read_rows(int32_t storage, const void *values, const float *scales, int64_t slotCount, int64_t valueSize,
                             const int64_t *rows, int64_t rowCount, float *out, int32_t threads, int64_t *where);

@@ -117,7 +117,7 @@ int main(int argc, char **argv) {
                      rows.data(), starts.data(), rowCount, 1e-5, threads);
     } else {
       dm_compact_bag_sgd(t.storage, t.values, t.scales, weights.data(), gradients.data(), kBagSize, valueSize, order.data(),
-                         rows.data(), starts.data(), rowCount, 1e-5, seed++, threads);
+                         rows.data(), rows.data(), starts.data(), rowCount, 1e-5, seed++, threads);
     }
   });
   float *const m = static_cast<float *>(mapped(slotCount * valueSize * 4)), *const v = static_cast<float *>(mapped(slotCount * valueSize * 4));
@@ -127,7 +127,7 @@ int main(int argc, char **argv) {
                       rows.data(), starts.data(), rowCount, 1e-5, 0.9, 0.999, 1e-8, 1, threads);
     } else {
       dm_compact_bag_adam(t.storage, t.values, t.scales, m, v, weights.data(), gradients.data(), kBagSize, valueSize, order.data(),
-                          rows.data(), starts.data(), rowCount, 1e-5, 0.9, 0.999, 1e-8, 1, seed++, threads);
+                          rows.data(), rows.data(), starts.data(), rowCount, 1e-5, 0.9, 0.999, 1e-8, 1, seed++, threads);
     }
   });
   compare("initialise", tables, std::min(runs, 3), double(slotCount), [&](Table &t) {

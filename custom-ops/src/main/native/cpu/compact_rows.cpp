@@ -47,7 +47,7 @@ int32_t read_rows(int32_t storage, const void *values, const float *scales, int6
 int32_t write_rows(int32_t storage, void *values, float *scales, int64_t valueSize, const int64_t *rows, int64_t rowCount,
                    const float *source, uint64_t seed, int32_t threads) {
   return for_rows(storage, values, scales, valueSize, [&](const auto &table) {
-    for_each_row(table, rows, rowCount, threads, [&](int64_t j, int64_t row) { table.write(row, source + j * valueSize, seed); });
+    for_each_row(table, rows, rowCount, threads, [&](int64_t j, int64_t row) { table.write(row, source + j * valueSize, RowBits(seed, row)); });
     return DM_OK;
   });
 }
@@ -64,7 +64,7 @@ int32_t initialise_normal(int32_t storage, void *values, float *scales, int64_t 
     for (int64_t row = 0; row < slotCount; row++) {
       float *const buffer = buffers + omp_get_thread_num() * room;
       normal_row(seed, row, float(deviation), valueSize, buffer);
-      table.write(row, buffer, ~seed);
+      table.write(row, buffer, RowBits(~seed, row));
     }
     return DM_OK;
   });

@@ -34,18 +34,18 @@ struct TableOfRows {
     for (int64_t c = 0; c < valueSize; c++) into[c] = sizeof(E) == 1 ? scale * decode(from[c]) : decode(from[c]);
   }
 
-  DM_INLINE void write(int64_t row, const float *__restrict from, uint64_t seed) const;
+  // `random`: the bits of a row that is written, which stands at `row` in the table.
+  DM_INLINE void write(int64_t row, const float *__restrict from, const RowBits &random) const;
 };
 
 template <>
-DM_INLINE void TableOfRows<float>::write(int64_t row, const float *__restrict from, uint64_t) const {
+DM_INLINE void TableOfRows<float>::write(int64_t row, const float *__restrict from, const RowBits &) const {
   __builtin_memcpy(at(row), from, size_t(valueSize) * sizeof(float));
 }
 
 template <>
-DM_INLINE void TableOfRows<uint16_t>::write(int64_t row, const float *__restrict from, uint64_t seed) const {
+DM_INLINE void TableOfRows<uint16_t>::write(int64_t row, const float *__restrict from, const RowBits &random) const {
   constexpr int32_t largest = 0x7F7F, nan = 0x7FC0;
-  const RowBits random(seed, row);
   const FloatBits *__restrict bits = reinterpret_cast<const FloatBits *>(from);
   uint16_t *__restrict to = at(row);
   for (int64_t c = 0; c < valueSize; c++) {
@@ -58,7 +58,7 @@ DM_INLINE void TableOfRows<uint16_t>::write(int64_t row, const float *__restrict
 }
 
 template <>
-DM_INLINE void TableOfRows<int8_t>::write(int64_t row, const float *__restrict from, uint64_t seed) const {
+DM_INLINE void TableOfRows<int8_t>::write(int64_t row, const float *__restrict from, const RowBits &random) const {
   const FloatBits *__restrict bits = reinterpret_cast<const FloatBits *>(from);
   int8_t *__restrict to = at(row);
   const int64_t length = valueSize;  // a store through int8_t could be one to the member
@@ -72,7 +72,6 @@ DM_INLINE void TableOfRows<int8_t>::write(int64_t row, const float *__restrict f
     __builtin_memset(to, 0, size_t(valueSize));
     return;
   }
-  const RowBits random(seed, row);
   for (int64_t c = 0; c < length; c++) {
     const float x = from[c] / scale;
     int32_t whole = int32_t(x);

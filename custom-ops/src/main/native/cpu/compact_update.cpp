@@ -35,7 +35,8 @@ void sum_gradient(const Accesses<float> &accesses, int64_t j, float *sum) {
 
 // step(at, coming, gradient, row): `at` is the position of the row's first value, those at `coming` are next.
 template <class E, class Step>
-int32_t update(const TableOfRows<E> &table, const Accesses<float> &accesses, uint64_t seed, int32_t threads, const Step &step) {
+int32_t update(const TableOfRows<E> &table, const Accesses<float> &accesses, const int64_t *numbers, uint64_t seed, int32_t threads,
+               const Step &step) {
   const int64_t valueSize = table.valueSize, rowCount = accesses.rowCount, *rows = accesses.rows;
   const int64_t ahead = rows_ahead<float>(valueSize), room = (valueSize + 15) / 16 * 16;
   threads = most(threads, 1);
@@ -50,7 +51,7 @@ int32_t update(const TableOfRows<E> &table, const Accesses<float> &accesses, uin
     sum_gradient(accesses, j, gradient);
     table.read(rows[j], row);
     step(rows[j] * valueSize, coming * valueSize, gradient, row);
-    table.write(rows[j], row, seed);
+    table.write(rows[j], row, RowBits(seed, numbers[j]));
   }
   return DM_OK;
 }
@@ -59,12 +60,12 @@ int32_t update(const TableOfRows<E> &table, const Accesses<float> &accesses, uin
 
 int32_t compact_bag_adam(int32_t storage, void *values, float *scales, float *m, float *v, const float *weights,
                          const float *outGradients, int64_t bagSize, int64_t valueSize, const int64_t *order,
-                         const int64_t *rows, const int64_t *starts, int64_t rowCount, double stepSize, double beta1,
-                         double beta2, double epsilon, double gradientScale, uint64_t seed, int32_t threads) {
+                         const int64_t *rows, const int64_t *numbers, const int64_t *starts, int64_t rowCount,
+                         double stepSize, double beta1, double beta2, double epsilon, double gradientScale, uint64_t seed, int32_t threads) {
   const Adam<float> adam(stepSize, beta1, beta2, epsilon, gradientScale);
   const Accesses<float> accesses{weights, outGradients, bagSize, valueSize, order, rows, starts, rowCount};
   return for_rows(storage, values, scales, valueSize, [&](const auto &table) {
-    return update(table, accesses, seed, threads, [=](int64_t at, int64_t coming, float *gradient, float *row) {
+    return update(table, accesses, numbers, seed, threads, [=](int64_t at, int64_t coming, float *gradient, float *row) {
       prefetch_write(m + coming, valueSize * int64_t(sizeof(float)));
       prefetch_write(v + coming, valueSize * int64_t(sizeof(float)));
       adam.template apply<true>(valueSize, gradient, m + at, v + at, row);
@@ -73,12 +74,12 @@ int32_t compact_bag_adam(int32_t storage, void *values, float *scales, float *m,
 }
 
 int32_t compact_bag_sgd(int32_t storage, void *values, float *scales, const float *weights, const float *outGradients,
-                        int64_t bagSize, int64_t valueSize, const int64_t *order, const int64_t *rows, const int64_t *starts,
-                        int64_t rowCount, double stepSize, uint64_t seed, int32_t threads) {
+                        int64_t bagSize, int64_t valueSize, const int64_t *order, const int64_t *rows,
+                        const int64_t *numbers, const int64_t *starts, int64_t rowCount, double stepSize, uint64_t seed, int32_t threads) {
   const float size = float(stepSize);
   const Accesses<float> accesses{weights, outGradients, bagSize, valueSize, order, rows, starts, rowCount};
   return for_rows(storage, values, scales, valueSize, [&](const auto &table) {
-    return update(table, accesses, seed, threads, [=](int64_t, int64_t, const float *__restrict gradient, float *__restrict row) {
+    return update(table, accesses, numbers, seed, threads, [=](int64_t, int64_t, const float *__restrict gradient, float *__restrict row) {
       for (int64_t c = 0; c < valueSize; c++) row[c] -= size * gradient[c];
     });
   });

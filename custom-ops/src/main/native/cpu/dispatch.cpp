@@ -176,17 +176,17 @@ int32_t dm_compact_bag_weights_bp(int32_t storage, const void *values, const flo
 
 int32_t dm_compact_bag_adam(int32_t storage, void *values, float *scales, float *m, float *v, const float *weights,
                             const float *outGradients, int64_t bagSize, int64_t valueSize, const int64_t *order,
-                            const int64_t *rows, const int64_t *starts, int64_t rowCount, double stepSize, double beta1,
-                            double beta2, double epsilon, double gradientScale, uint64_t seed, int32_t threads) {
+                            const int64_t *rows, const int64_t *numbers, const int64_t *starts, int64_t rowCount,
+                            double stepSize, double beta1, double beta2, double epsilon, double gradientScale, uint64_t seed, int32_t threads) {
   return dm::kernels().compact_bag_adam(storage, values, scales, m, v, weights, outGradients, bagSize, valueSize, order, rows,
-                                        starts, rowCount, stepSize, beta1, beta2, epsilon, gradientScale, seed, threads);
+                                        numbers, starts, rowCount, stepSize, beta1, beta2, epsilon, gradientScale, seed, threads);
 }
 
 int32_t dm_compact_bag_sgd(int32_t storage, void *values, float *scales, const float *weights, const float *outGradients,
                            int64_t bagSize, int64_t valueSize, const int64_t *order, const int64_t *rows,
-                           const int64_t *starts, int64_t rowCount, double stepSize, uint64_t seed, int32_t threads) {
-  return dm::kernels().compact_bag_sgd(storage, values, scales, weights, outGradients, bagSize, valueSize, order, rows, starts,
-                                       rowCount, stepSize, seed, threads);
+                           const int64_t *numbers, const int64_t *starts, int64_t rowCount, double stepSize, uint64_t seed, int32_t threads) {
+  return dm::kernels().compact_bag_sgd(storage, values, scales, weights, outGradients, bagSize, valueSize, order, rows, numbers,
+                                       starts, rowCount, stepSize, seed, threads);
 }
 
 int32_t dm_read_rows(int32_t storage, const void *values, const float *scales, int64_t slotCount, int64_t valueSize,

@@ -72,11 +72,11 @@ int32_t compact_bag_weights_bp(int32_t storage, const void *values, const float 
                                float *weightGradients, int32_t threads, int64_t *where);
 int32_t compact_bag_adam(int32_t storage, void *values, float *scales, float *m, float *v, const float *weights,
                          const float *outGradients, int64_t bagSize, int64_t valueSize, const int64_t *order,
-                         const int64_t *rows, const int64_t *starts, int64_t rowCount, double stepSize, double beta1,
-                         double beta2, double epsilon, double gradientScale, uint64_t seed, int32_t threads);
+                         const int64_t *rows, const int64_t *numbers, const int64_t *starts, int64_t rowCount,
+                         double stepSize, double beta1, double beta2, double epsilon, double gradientScale, uint64_t seed, int32_t threads);
 int32_t compact_bag_sgd(int32_t storage, void *values, float *scales, const float *weights, const float *outGradients,
-                        int64_t bagSize, int64_t valueSize, const int64_t *order, const int64_t *rows, const int64_t *starts,
-                        int64_t rowCount, double stepSize, uint64_t seed, int32_t threads);
+                        int64_t bagSize, int64_t valueSize, const int64_t *order, const int64_t *rows,
+                        const int64_t *numbers, const int64_t *starts, int64_t rowCount, double stepSize, uint64_t seed, int32_t threads);
 int32_t read_rows(int32_t storage, const void *values, const float *scales, int64_t slotCount, int64_t valueSize,
                   const int64_t *rows, int64_t rowCount, float *out, int32_t threads, int64_t *where);
 int32_t write_rows(int32_t storage, void *values, float *scales, int64_t valueSize, const int64_t *rows, int64_t rowCount,

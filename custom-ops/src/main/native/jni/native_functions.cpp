@@ -205,18 +205,18 @@ DM_METHOD(jlong, compactBagWeightsBp)
 
 DM_METHOD(jlong, compactBagAdam)
 (JNIEnv *, jclass, jint storage, jlong values, jlong scales, jlong m, jlong v, jlong weights, jlong outGradients,
- jlong bagSize, jlong valueSize, jlong order, jlong rows, jlong starts, jlong rowCount, jdouble stepSize, jdouble beta1,
- jdouble beta2, jdouble epsilon, jdouble gradientScale, jlong seed, jint threads) {
+ jlong bagSize, jlong valueSize, jlong order, jlong rows, jlong numbers, jlong starts, jlong rowCount, jdouble stepSize,
+ jdouble beta1, jdouble beta2, jdouble epsilon, jdouble gradientScale, jlong seed, jint threads) {
   return result(dm_compact_bag_adam(storage, at(values), at(scales), at(m), at(v), at(weights), at(outGradients), bagSize,
-                                    valueSize, at(order), at(rows), at(starts), rowCount, stepSize, beta1, beta2, epsilon,
-                                    gradientScale, uint64_t(seed), threads), 0);
+                                    valueSize, at(order), at(rows), at(numbers), at(starts), rowCount, stepSize, beta1, beta2,
+                                    epsilon, gradientScale, uint64_t(seed), threads), 0);
 }
 
 DM_METHOD(jlong, compactBagSgd)
 (JNIEnv *, jclass, jint storage, jlong values, jlong scales, jlong weights, jlong outGradients, jlong bagSize, jlong valueSize,
- jlong order, jlong rows, jlong starts, jlong rowCount, jdouble stepSize, jlong seed, jint threads) {
+ jlong order, jlong rows, jlong numbers, jlong starts, jlong rowCount, jdouble stepSize, jlong seed, jint threads) {
   return result(dm_compact_bag_sgd(storage, at(values), at(scales), at(weights), at(outGradients), bagSize, valueSize,
-                                   at(order), at(rows), at(starts), rowCount, stepSize, uint64_t(seed), threads), 0);
+                                   at(order), at(rows), at(numbers), at(starts), rowCount, stepSize, uint64_t(seed), threads), 0);
 }
 
 DM_METHOD(jlong, readRows)

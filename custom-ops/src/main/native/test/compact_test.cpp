@@ -138,8 +138,8 @@ TEST(large_compact_tables_are_read_and_changed_in_the_right_rows) {
     for (int64_t i = 0; i < out.size(); i++) sums[size_t(i % valueSize)] += double(weights[i / valueSize]) * double(out[i]);
     EXPECT_CLOSE(bag, sums, 5.0, 8.0);
     const Array<float> ones(valueSize, 1.0f);
-    dm_compact_bag_sgd(storage, values, scales, weights.data(), ones.data(), 5, valueSize, order.data(), rows.data(), starts.data(), 5,
-                       1.0, 4, 2);
+    dm_compact_bag_sgd(storage, values, scales, weights.data(), ones.data(), 5, valueSize, order.data(), rows.data(), rows.data(),
+                       starts.data(), 5, 1.0, 4, 2);
     Array<float> after(5 * valueSize);
     dm_read_rows(storage, values, scales, slots, valueSize, rows.data(), 5, after.data(), 2, &where);
     for (int64_t i = 0; i < out.size(); i++) {

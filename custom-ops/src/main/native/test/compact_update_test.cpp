@@ -105,9 +105,9 @@ TEST(updates_have_the_bits_of_plain_loops) {
           const int32_t status =
               adam ? dm_compact_bag_adam(storage, t.values(), t.scales.data(), got.m.data(), got.v.data(), got.weights.data(),
                                          got.outGradients.data(), got.bagSize, valueSize, got.order.data(), got.rows.data(),
-                                         got.starts.data(), got.rowCount, 0.1, 0.9, 0.99, 1e-8, 0.5, chosen, threads)
+                                         got.rows.data(), got.starts.data(), got.rowCount, 0.1, 0.9, 0.99, 1e-8, 0.5, chosen, threads)
                    : dm_compact_bag_sgd(storage, t.values(), t.scales.data(), got.weights.data(), got.outGradients.data(),
-                                        got.bagSize, valueSize, got.order.data(), got.rows.data(), got.starts.data(),
+                                        got.bagSize, valueSize, got.order.data(), got.rows.data(), got.rows.data(), got.starts.data(),
                                         got.rowCount, 0.3, chosen, threads);
           EXPECT(status == DM_OK && t.same_bits(want.table) && got.m.same_bits(want.m) && got.v.same_bits(want.v),
                  "storage %d, valueSize %lld, adam %d, %d threads", storage, (long long)valueSize, int(adam), threads);
@@ -127,8 +127,8 @@ TEST(steps_on_nothing) {
     float *const scales = table.scales.data();
     EXPECT(dm_compact_bag(storage, values, scales, no, none.data(), 0, 7, 3, 5, none.data(), 2, &where) == DM_OK, "bag");
     EXPECT(dm_compact_bag_weights_bp(storage, values, scales, no, none.data(), 0, 7, 3, 5, none.data(), 2, &where) == DM_OK, "bp");
-    EXPECT(dm_compact_bag_sgd(storage, values, scales, none.data(), none.data(), 7, 5, no, no, no, 0, 0.1, 1, 2) == DM_OK, "sgd");
-    EXPECT(dm_compact_bag_adam(storage, values, scales, none.data(), none.data(), none.data(), none.data(), 7, 5, no, no, no, 0, 0.1,
+    EXPECT(dm_compact_bag_sgd(storage, values, scales, none.data(), none.data(), 7, 5, no, no, no, no, 0, 0.1, 1, 2) == DM_OK, "sgd");
+    EXPECT(dm_compact_bag_adam(storage, values, scales, none.data(), none.data(), none.data(), none.data(), 7, 5, no, no, no, no, 0, 0.1,
                                0.9, 0.99, 1e-8, 1.0, 1, 2) == DM_OK,
            "adam");
     EXPECT(dm_read_rows(storage, values, scales, 3, 5, no, 0, none.data(), 2, &where) == DM_OK, "read");

@@ -1,5 +1,6 @@
 package io.github.dl4jmemory.ops;
 
+import java.util.stream.LongStream;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
@@ -8,7 +9,8 @@ import org.nd4j.linalg.indexing.NDArrayIndex;
 /**
  * The accesses of a batch, grouped by slot: {@code order} [accesses] holds the flat positions
  * grouped by slot, ascending inside a slot; {@code rows} [rowCount] the distinct slots ascending;
- * the accesses of rows[j] are order[starts[j] .. starts[j + 1]).
+ * the accesses of rows[j] are order[starts[j] .. starts[j + 1]). A part has some of the rows, for a
+ * table that holds these alone.
  */
 final class Accesses {
   /** One buffer: order, rows, starts, scratch of two, and the row count. */
@@ -20,6 +22,8 @@ final class Accesses {
   private long bagSize;
   private long slotCount;
   private INDArray rows;
+  private Accesses whole;
+  private long from;
 
   /** Makes room for the accesses of these slots, outside any workspace. */
   void reserve(INDArray slots, long slotsOfTable) {
@@ -31,6 +35,7 @@ final class Accesses {
     }
     slotCount = slotsOfTable;
     rows = null;
+    whole = null;
     if (count > capacity || buffer == null) {
       long room = Math.max(64, count + count / 4);
       buffer = Nd4j.createUninitializedDetached(DataType.INT64, 5 * room + 2);
@@ -59,7 +64,7 @@ final class Accesses {
   }
 
   INDArray order() {
-    return part(0, count);
+    return whole == null ? part(0, count) : whole.order();
   }
 
   /** Room for the distinct slots, before their number is known. */
@@ -68,7 +73,9 @@ final class Accesses {
   }
 
   INDArray starts() {
-    return part(2 * capacity, count + 1);
+    return whole == null
+        ? part(2 * capacity, count + 1)
+        : whole.starts().get(NDArrayIndex.interval(from, from + slotCount + 1));
   }
 
   INDArray scratch() {
@@ -85,9 +92,28 @@ final class Accesses {
     rows = touched == 0 ? Nd4j.create(DataType.INT64, 0) : part(capacity, touched);
   }
 
-  /** The distinct slots, ascending; null until grouped. */
+  /** Where the touched rows stand in the table, ascending; null until grouped. */
   INDArray rows() {
     return rows;
+  }
+
+  /** The rows that stand there: the distinct slots of all accesses, also in a part. */
+  INDArray numbers() {
+    return whole == null
+        ? rows
+        : whole.numbers().get(NDArrayIndex.interval(from, from + slotCount));
+  }
+
+  /** Some rows, for a table that holds them one after the other, and nothing else. */
+  Accesses someRows(long first, long length) {
+    Accesses part = new Accesses();
+    part.bags = bags;
+    part.bagSize = bagSize;
+    part.slotCount = length;
+    part.rows = Nd4j.createFromArray(LongStream.range(0, length).toArray());
+    part.whole = this;
+    part.from = first;
+    return part;
   }
 
   private INDArray part(long from, long length) {

@@ -41,10 +41,10 @@ final class BFloat16Rows implements TableRows<float[]> {
   }
 
   @Override
-  public void write(long row, float[] source) {
+  public void write(long row, long number, float[] source) {
     short[] halves = new short[valueSize];
     RowBits bits = new RowBits(seed);
-    bits.row(row);
+    bits.row(number);
     for (int c = 0; c < valueSize; c++) {
       halves[c] = (short) rounded(Float.floatToRawIntBits(source[c]), bits.at(c) >>> 16);
     }

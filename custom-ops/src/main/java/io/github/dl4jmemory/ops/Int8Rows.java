@@ -42,12 +42,12 @@ final class Int8Rows implements TableRows<float[]> {
   }
 
   @Override
-  public void write(long row, float[] source) {
+  public void write(long row, long number, float[] source) {
     byte[] whole = new byte[valueSize];
     float scale = scale(source);
     if (scale > 0) {
       RowBits bits = new RowBits(seed);
-      bits.row(row);
+      bits.row(number);
       for (int c = 0; c < valueSize; c++) {
         whole[c] = (byte) rounded(source[c] / scale, bits.at(c));
       }

@@ -56,6 +56,7 @@ final class NativeCompactKernels implements CompactKernels {
       long seed) {
     INDArray order = accesses.order();
     INDArray rows = accesses.rows();
+    INDArray numbers = accesses.numbers();
     INDArray starts = accesses.starts();
     long status =
         NativeFunctions.compactBagAdam(
@@ -70,6 +71,7 @@ final class NativeCompactKernels implements CompactKernels {
             table.valueSize(),
             at(order),
             at(rows),
+            at(numbers),
             at(starts),
             rows.length(),
             step.stepSize(),
@@ -79,7 +81,7 @@ final class NativeCompactKernels implements CompactKernels {
             step.gradientScale(),
             seed,
             Parallel.threads());
-    keep(table, m, v, weights, outGradients, order, rows, starts);
+    keep(table, m, v, weights, outGradients, order, rows, numbers, starts);
     return status;
   }
 
@@ -93,6 +95,7 @@ final class NativeCompactKernels implements CompactKernels {
       long seed) {
     INDArray order = accesses.order();
     INDArray rows = accesses.rows();
+    INDArray numbers = accesses.numbers();
     INDArray starts = accesses.starts();
     long status =
         NativeFunctions.compactBagSgd(
@@ -105,12 +108,13 @@ final class NativeCompactKernels implements CompactKernels {
             table.valueSize(),
             at(order),
             at(rows),
+            at(numbers),
             at(starts),
             rows.length(),
             stepSize,
             seed,
             Parallel.threads());
-    keep(table, weights, outGradients, order, rows, starts);
+    keep(table, weights, outGradients, order, rows, numbers, starts);
     return status;
   }
 

@@ -16,6 +16,7 @@ final class PortableBagUpdate<A> {
   private final Slab<A> outGradients;
   private final Slab<long[]> order;
   private final Slab<long[]> rows;
+  private final Slab<long[]> numbers;
   private final Slab<long[]> starts;
 
   PortableBagUpdate(
@@ -33,11 +34,13 @@ final class PortableBagUpdate<A> {
     this.outGradients = lanes.slab(outGradients);
     this.order = Slab.longs(accesses.order());
     this.rows = Slab.longs(accesses.rows());
+    this.numbers = Slab.longs(accesses.numbers());
     this.starts = Slab.longs(accesses.starts());
   }
 
   /** The row in hand of one thread. */
   private final class Row {
+    final long[] position = new long[1];
     final long[] number = new long[1];
     final long[] bounds = new long[2];
     final long[] access = new long[1];
@@ -50,9 +53,10 @@ final class PortableBagUpdate<A> {
 
     /** The gradient of the row, in the order of its accesses. */
     void sum(long j) {
-      rows.read(j, number, 0, 1);
+      rows.read(j, position, 0, 1);
+      numbers.read(j, number, 0, 1);
       starts.read(j, bounds, 0, 2);
-      at = number[0] * valueSize;
+      at = position[0] * valueSize;
       lanes.zero(update, valueSize);
       for (long a = bounds[0]; a < bounds[1]; a++) {
         order.read(a, access, 0, 1);
@@ -63,9 +67,9 @@ final class PortableBagUpdate<A> {
     }
 
     void subtract() {
-      table.read(number[0], out);
+      table.read(position[0], out);
       lanes.subtract(out, update, valueSize);
-      table.write(number[0], out);
+      table.write(position[0], number[0], out);
     }
   }
 

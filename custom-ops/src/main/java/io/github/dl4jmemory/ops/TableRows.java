@@ -15,7 +15,19 @@ interface TableRows<A> {
 
   void read(long row, A into);
 
-  void write(long row, A source);
+  /**
+   * Writes a row.
+   *
+   * @param row where it stands in the table
+   * @param number the row that it is, of a larger table that this one holds rows of: what it is
+   *     rounded by
+   * @param source its values
+   */
+  void write(long row, long number, A source);
+
+  default void write(long row, A source) {
+    write(row, row, source);
+  }
 
   /** The rows of an array that holds them as they are computed with. */
   static <A> TableRows<A> of(Lanes<A> lanes, INDArray values) {
@@ -39,7 +51,7 @@ interface TableRows<A> {
       }
 
       @Override
-      public void write(long row, A source) {
+      public void write(long row, long number, A source) {
         slab.write(row * valueSize, source, 0, valueSize);
       }
     };

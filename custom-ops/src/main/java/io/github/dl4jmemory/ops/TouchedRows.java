@@ -10,11 +10,18 @@ import org.nd4j.linalg.factory.Nd4j;
  * an access), never with the slots of the table. It is not safe for use by several threads at once.
  */
 public final class TouchedRows {
-  private final Accesses accesses = new Accesses();
+  private final Accesses accesses;
   private INDArray rows;
 
   /** No rows, until {@link #group} is called. */
-  public TouchedRows() {}
+  public TouchedRows() {
+    accesses = new Accesses();
+  }
+
+  private TouchedRows(Accesses accesses) {
+    this.accesses = accesses;
+    rows = accesses.rows();
+  }
 
   /**
    * Groups the accesses of a batch by slot, in place of what was grouped before. Cost: a few passes
@@ -65,6 +72,30 @@ public final class TouchedRows {
    */
   public INDArray rows() {
     return rows == null ? Nd4j.create(DataType.INT64, 0) : rows;
+  }
+
+  /**
+   * Some of the touched rows, for the update of a table too large for memory in parts: copy rows
+   * {@code rows()[from .. from + count)}, and their moments, into a small table, in this order;
+   * give it to bagSgd or bagAdam with this part, and with the weights and output gradients of the
+   * whole batch; copy the rows back. They have the bits, of stochastic rounding too, that an update
+   * of the large table gives them.
+   *
+   * @param from first row of the part, counted among the touched rows
+   * @param count its rows, at least 1
+   * @return the part, whose {@link #rows} are 0 .. count - 1; valid until the next {@link #group}
+   * @throws IllegalArgumentException if there are no such rows
+   */
+  public TouchedRows part(long from, long count) {
+    if (from < 0 || count < 1 || count > count() - from) {
+      throw Require.op("touchedRows")
+          .error(
+              "part",
+              "at least one row, of rows 0 to " + (count() - 1),
+              count + " rows from " + from,
+              "take parts of the rows that were grouped");
+    }
+    return new TouchedRows(accesses.someRows(from, count));
   }
 
   Accesses accesses() {

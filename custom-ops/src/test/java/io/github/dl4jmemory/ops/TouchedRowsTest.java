@@ -1,6 +1,7 @@
 package io.github.dl4jmemory.ops;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.github.dl4jmemory.testkit.AssertClose;
 import io.github.dl4jmemory.testkit.Elements;
@@ -104,5 +105,23 @@ class TouchedRowsTest {
       MemoryOps.bagSgd(values[i], weights, outGradients, touched, 0.5, 1);
     }
     AssertClose.same("values", Elements.doubles(values[1]), values[0]);
+  }
+
+  @Test
+  void partsOutsideTheRows() {
+    TouchedRows touched = new TouchedRows();
+    touched.group(Nd4j.createFromArray(5L, 2L, 5L), 7);
+    for (long[] part : new long[][] {{-1, 1}, {0, 0}, {1, 2}, {2, 1}, {1, Long.MAX_VALUE}}) {
+      IllegalArgumentException e =
+          assertThrows(IllegalArgumentException.class, () -> touched.part(part[0], part[1]));
+      assertEquals(
+          "[touchedRows] part: expected at least one row, of rows 0 to 1, got "
+              + part[1]
+              + " rows from "
+              + part[0]
+              + ". Fix: take parts of the rows that were grouped",
+          e.getMessage());
+    }
+    AssertClose.same("rows", new long[] {0}, touched.part(1, 1).rows());
   }
 }

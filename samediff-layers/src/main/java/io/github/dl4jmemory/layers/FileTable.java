@@ -1,5 +1,7 @@
 package io.github.dl4jmemory.layers;
 
+import io.github.dl4jmemory.ops.AdamStep;
+import io.github.dl4jmemory.ops.CompactTable;
 import io.github.dl4jmemory.ops.MemoryOps;
 import io.github.dl4jmemory.ops.TouchedRows;
 import java.io.IOException;
@@ -7,7 +9,11 @@ import java.io.UncheckedIOException;
 import java.lang.ref.Reference;
 import java.nio.file.Path;
 import java.util.function.DoubleSupplier;
+import java.util.stream.LongStream;
 import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+import org.nd4j.linalg.indexing.INDArrayIndex;
+import org.nd4j.linalg.indexing.NDArrayIndex;
 import org.nd4j.linalg.learning.config.Adam;
 import org.nd4j.linalg.learning.config.IUpdater;
 import org.nd4j.linalg.learning.config.NoOp;
@@ -21,6 +27,8 @@ import org.nd4j.linalg.learning.config.Sgd;
  */
 final class FileTable implements PoolTable, SelfUpdater.Target {
 
+  private static final INDArrayIndex ALL = NDArrayIndex.all();
+
   private final MemoryPool pool;
   private final String title;
   private final DoubleSupplier gradientScale;
@@ -28,7 +36,7 @@ final class FileTable implements PoolTable, SelfUpdater.Target {
   private final KeptArray keptWeights = new KeptArray();
   private final KeptArray keptGradients = new KeptArray();
   private final SelfUpdater updater = new SelfUpdater(this);
-  private final Residence residence = new Residence();
+  private final long windowBytes;
   private INDArray fingerprint;
   private PoolFile file;
   private Bags bags;
@@ -39,9 +47,15 @@ final class FileTable implements PoolTable, SelfUpdater.Target {
   private record Bags(INDArray weights, INDArray outGradients) {}
 
   FileTable(MemoryPool pool, String title, DoubleSupplier gradientScale) {
+    this(pool, title, gradientScale, RowWindow.BYTES);
+  }
+
+  /** With another bound of what is held of the file. */
+  FileTable(MemoryPool pool, String title, DoubleSupplier gradientScale, long windowBytes) {
     this.pool = pool;
     this.title = title;
     this.gradientScale = gradientScale;
+    this.windowBytes = windowBytes;
   }
 
   IUpdater updater() {
@@ -113,9 +127,9 @@ final class FileTable implements PoolTable, SelfUpdater.Target {
     PoolFingerprint wanted = PoolFingerprint.of(title, fingerprint);
     try {
       if (wanted == null) {
-        file = PoolFile.create(title, path, layout, new NewPool(layout));
+        file = PoolFile.create(title, path, layout, new NewPool(layout), windowBytes);
       } else {
-        file = PoolFile.open(title, path, layout, wanted);
+        file = PoolFile.open(title, path, layout, wanted, windowBytes);
       }
       file.fingerprint().write(fingerprint);
     } catch (IOException e) {
@@ -163,17 +177,48 @@ final class FileTable implements PoolTable, SelfUpdater.Target {
 
   // ---------------------------------------------------------------------------------- the steps
 
+  /** Bags whose rows are in memory: positions [bags, bagSize] say where in the table. */
+  private interface Part {
+    void use(CompactTable rows, INDArray positions, INDArrayIndex bags);
+  }
+
   @Override
   public void read(INDArray slots, INDArray weights, INDArray out) {
-    MemoryOps.weightedBag(file().memory().values(), slots, weights, out);
-    bound(slots.length());
+    inParts(
+        slots,
+        (rows, positions, bags) ->
+            MemoryOps.weightedBag(rows, positions, weights.get(bags, ALL), out.get(bags, ALL)));
   }
 
   @Override
   public void weightGradient(INDArray slots, INDArray outGradients, INDArray weightGradientsOut) {
-    MemoryOps.weightedBagWeightGradient(
-        file().memory().values(), slots, outGradients, weightGradientsOut);
-    bound(slots.length());
+    inParts(
+        slots,
+        (rows, positions, bags) ->
+            MemoryOps.weightedBagWeightGradient(
+                rows, positions, outGradients.get(bags, ALL), weightGradientsOut.get(bags, ALL)));
+  }
+
+  /** As many bags at a time as the window holds the rows of; at least one. */
+  private void inParts(INDArray slots, Part part) {
+    RowWindow window = file().window();
+    long[] all = slots.dup('c').data().asLong();
+    int bagSize = Math.toIntExact(slots.size(1));
+    int most = Math.max(1, window.mostRead() / bagSize) * bagSize;
+    for (int from = 0; from < all.length; from += most) {
+      int count = Math.min(most, all.length - from);
+      try {
+        CompactTable rows = window.values(all, from, count);
+        INDArray positions = Nd4j.createFromArray(LongStream.range(0, count).toArray());
+        part.use(
+            rows,
+            positions.reshape(count / bagSize, bagSize),
+            NDArrayIndex.interval(from / bagSize, (from + count) / bagSize));
+      } catch (IOException e) {
+        throw failure(e);
+      }
+    }
+    Reference.reachabilityFence(this); // until here the file is in use
   }
 
   @Override
@@ -196,53 +241,58 @@ final class FileTable implements PoolTable, SelfUpdater.Target {
     }
     Bags step = bags;
     bags = null;
+    long[] rows = touched.rows().toLongVector();
     try {
-      file().beforeChange(touched.rows().toLongVector());
+      file().beforeChange(rows);
       try {
-        change(step, kind, iteration, epoch);
+        change(rows, step, rule(kind, iteration, epoch));
       } finally {
         file.fingerprint().write(fingerprint);
       }
     } catch (IOException e) {
       throw failure(e);
     }
-    bound(touched.count());
-  }
-
-  /** Keeps the resident memory small. */
-  private void bound(long accesses) {
-    try {
-      if (residence.exceeded(accesses)) {
-        file.memory().release();
-      }
-    } catch (IOException e) {
-      throw failure(e);
-    }
-    Reference.reachabilityFence(this); // until here the memory is in use
+    Reference.reachabilityFence(this); // until here the file is in use
   }
 
   private UncheckedIOException failure(IOException e) {
     return new UncheckedIOException("[" + title + "] " + pool.getFile() + ": " + e.getMessage(), e);
   }
 
+  private void change(long[] rows, Bags step, Rule rule) throws IOException {
+    RowWindow window = file.window();
+    int most = window.mostChanged();
+    for (int from = 0; from < rows.length; from += most) {
+      int count = Math.min(most, rows.length - from);
+      rule.update(window.rows(rows, from, count), step, touched.part(from, count));
+      window.write(rows, from, count);
+    }
+  }
+
+  /** An update of some of the touched rows. */
+  private interface Rule {
+    void update(PoolRows rows, Bags step, TouchedRows part);
+  }
+
   /** The number of the step is the seed of its rounding. */
-  private void change(Bags step, IUpdater kind, int iteration, int epoch) {
-    PoolMemory memory = file.memory();
+  private Rule rule(IUpdater kind, int iteration, int epoch) {
     double scale = gradientScale.getAsDouble();
     if (kind instanceof Adam adam) {
-      MemoryOps.bagAdam(
-          memory.values(),
-          memory.m(),
-          memory.v(),
-          step.weights(),
-          step.outGradients(),
-          touched,
-          RowUpdater.step(adam, iteration, epoch, scale),
-          iteration);
-    } else {
-      double rate = ((Sgd) kind).getLearningRate(iteration, epoch);
-      MemoryOps.bagSgd(
-          memory.values(), step.weights(), step.outGradients(), touched, rate, scale, iteration);
+      AdamStep adamStep = RowUpdater.step(adam, iteration, epoch, scale);
+      return (rows, step, part) ->
+          MemoryOps.bagAdam(
+              rows.values(),
+              rows.m(),
+              rows.v(),
+              step.weights(),
+              step.outGradients(),
+              part,
+              adamStep,
+              iteration);
     }
+    double rate = ((Sgd) kind).getLearningRate(iteration, epoch);
+    return (rows, step, part) ->
+        MemoryOps.bagSgd(
+            rows.values(), step.weights(), step.outGradients(), part, rate, scale, iteration);
   }
 }

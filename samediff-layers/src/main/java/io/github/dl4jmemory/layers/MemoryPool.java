@@ -50,8 +50,8 @@ import org.nd4j.linalg.learning.config.IUpdater;
  * readers of a pool count as the one with the most accesses a token. The number of slots is not in
  * it.
  *
- * <p>With a {@link Builder#file file}, V (and Adam's moments of it) are in a memory-mapped file, of
- * any size, and the parameter F [1, 20] in its place is the fingerprint of that file, which DL4J
+ * <p>With a {@link Builder#file file}, V (and Adam's moments of it) are in a file beside the model,
+ * of any size, and the parameter F [1, 20] in its place is the fingerprint of that file, which DL4J
  * saves and restores; save by {@link PoolFiles#save}. Then FLOAT networks only.
  *
  * <p>FLOAT or DOUBLE networks; {@code activate} throws an IllegalArgumentException while the pool
@@ -411,9 +411,9 @@ public final class MemoryPool extends DefinedLayer {
     }
 
     /**
-     * Keeps the table, and Adam's moments of it, in a memory-mapped file beside the model instead
-     * of in the network's parameters: beyond 2^28 values, and beyond the memory of the machine.
-     * Save such a network by {@link PoolFiles#save}. Default: no file.
+     * Keeps the table, and Adam's moments of it, in a file beside the model instead of in the
+     * network's parameters: beyond 2^28 values, and beyond the memory of the machine. Save such a
+     * network by {@link PoolFiles#save}. Default: no file.
      *
      * @param file path of the file, which is created when the new network first reads the pool; a
      *     relative one is seen from the working directory of the JVM

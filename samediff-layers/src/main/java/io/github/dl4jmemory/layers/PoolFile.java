@@ -13,7 +13,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.Set;
 
 /**
- * An open pool file: the one network that uses it, its memory, its journal.
+ * An open pool file: the one network that uses it, its rows, its journal.
  *
  * <p>The file is at its last checkpoint, but for rows whose bytes at the checkpoint are in the
  * journal. A change: the journal first ({@link #beforeChange}), then the rows in place. A
@@ -38,7 +38,7 @@ final class PoolFile implements AutoCloseable {
   private final Resources resources;
   private final Cleaner.Cleanable cleanable;
   private final UndoJournal journal;
-  private final PoolMemory memory;
+  private final RowWindow window;
   private final SlotSet journaled;
   private PoolHeader header;
 
@@ -47,7 +47,7 @@ final class PoolFile implements AutoCloseable {
     void fill(FileChannel channel) throws IOException;
   }
 
-  /** What the cleaner needs; the memory has a cleaner of its own. */
+  /** What the cleaner needs. */
   private record Resources(PoolClaim claim, FileChannel channel) implements Runnable {
     @Override
     public void run() {
@@ -64,18 +64,19 @@ final class PoolFile implements AutoCloseable {
       Resources resources,
       UndoJournal journal,
       SlotSet journaled,
-      PoolMemory memory) {
+      long windowBytes) {
     this.header = header;
     this.layout = header.layout();
     this.resources = resources;
     this.journal = journal;
     this.journaled = journaled;
-    this.memory = memory;
+    this.window = new RowWindow(layout, resources.channel(), windowBytes);
     this.cleanable = CLEANER.register(this, resources);
   }
 
   /** Creates a file, complete or not at all, at checkpoint 0. */
-  static PoolFile create(String layer, Path file, PoolLayout layout, Filling filling)
+  static PoolFile create(
+      String layer, Path file, PoolLayout layout, Filling filling, long windowBytes)
       throws IOException {
     Path path = file.toAbsolutePath();
     Require.that(
@@ -98,9 +99,8 @@ final class PoolFile implements AutoCloseable {
       UndoJournal journal = new UndoJournal(claim.journal(), layout);
       journal.begin(header.stamp());
       Files.move(making, path, StandardCopyOption.ATOMIC_MOVE);
-      PoolMemory memory = PoolMemory.map(path, layout);
       Resources resources = new Resources(claim, channel);
-      return new PoolFile(header, resources, journal, new SlotSet(layout.slots()), memory);
+      return new PoolFile(header, resources, journal, new SlotSet(layout.slots()), windowBytes);
     } catch (IOException | RuntimeException | Error e) {
       release(claim, channel, e);
       making(path).toFile().delete();
@@ -156,7 +156,8 @@ final class PoolFile implements AutoCloseable {
   }
 
   /** Opens a file at the checkpoint that a model names. */
-  static PoolFile open(String layer, Path file, PoolLayout layout, PoolFingerprint wanted)
+  static PoolFile open(
+      String layer, Path file, PoolLayout layout, PoolFingerprint wanted, long windowBytes)
       throws IOException {
     Require.that(
         Files.isRegularFile(file),
@@ -175,7 +176,7 @@ final class PoolFile implements AutoCloseable {
       PoolHeader header =
           new PoolOpening(layer, path, layout, channel).settle(journal, wanted, journaled::add);
       Resources resources = new Resources(claim, channel);
-      return new PoolFile(header, resources, journal, journaled, PoolMemory.map(path, layout));
+      return new PoolFile(header, resources, journal, journaled, windowBytes);
     } catch (IOException | RuntimeException | Error e) {
       release(claim, channel, e);
       throw e;
@@ -196,8 +197,9 @@ final class PoolFile implements AutoCloseable {
     return layout;
   }
 
-  PoolMemory memory() {
-    return memory;
+  /** The rows. */
+  RowWindow window() {
+    return window;
   }
 
   /** Of the file as it is now, unless a step has begun and not ended. */
@@ -257,7 +259,6 @@ final class PoolFile implements AutoCloseable {
 
   @Override
   public void close() {
-    memory.close();
     cleanable.clean();
   }
 }

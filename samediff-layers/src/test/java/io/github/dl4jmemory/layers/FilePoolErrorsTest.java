@@ -123,7 +123,9 @@ class FilePoolErrorsTest {
     damaged(
         file -> {
           file.seek(40);
-          file.write(99);
+          int one = file.read();
+          file.seek(40);
+          file.write(one ^ 1);
         },
         "file: expected an intact header, got another checksum" + ANOTHER);
   }
@@ -291,7 +293,9 @@ class FilePoolErrorsTest {
     IllegalArgumentException e =
         assertThrows(
             IllegalArgumentException.class,
-            () -> PoolFile.create("pool", folder.resolve("p"), layout, new NewPool(layout)));
+            () ->
+                PoolFile.create(
+                    "pool", folder.resolve("p"), layout, new NewPool(layout), RowWindow.BYTES));
     assertTrue(
         e.getMessage()
             .matches(

@@ -116,6 +116,21 @@ class FilePoolLifecycleTest {
     PoolFiles.close(graph);
   }
 
+  /** A journal that lies where the copy goes, without its file, is none of the copy's. */
+  @Test
+  void aCopyOverAnOldJournal() throws IOException {
+    ComputationGraph graph = saved();
+    Path copy = Files.createDirectory(folder.resolve("copy"));
+    Files.copy(
+        PoolClaim.journalOf(folder.resolve("facts.pool")),
+        PoolClaim.journalOf(copy.resolve("facts.pool")));
+    PoolFiles.saveCopy(graph, copy.resolve("model.zip"));
+    ComputationGraph restored = PoolFiles.restore(copy.resolve("model.zip"));
+    FilePools.sameFiles(graph, restored);
+    PoolFiles.close(graph);
+    PoolFiles.close(restored);
+  }
+
   @Test
   void restoredInAnotherFolder() throws IOException {
     ComputationGraph graph = saved();
@@ -158,7 +173,7 @@ class FilePoolLifecycleTest {
     ComputationGraph restored = PoolFiles.restore(zip());
     MemoryPoolRuntime pool =
         (MemoryPoolRuntime) ((FrozenLayer) restored.getLayer("pool")).getUnderlying();
-    INDArray values = pool.fileTable().file().memory().values().values();
+    INDArray values = FilePools.all(pool.fileTable().file()).values().values();
     AssertClose.same("rows", Elements.doubles(rows), values);
     PoolFiles.close(restored);
   }

@@ -70,12 +70,12 @@ class FilePoolTest {
     FilePools.train(graph, 0, 2);
     PoolFiles.save(graph, folder.resolve("model.zip"));
     INDArray rows = FilePools.values(graph);
-    INDArray m = FilePools.table(graph).file().memory().m().dup();
+    INDArray m = FilePools.all(FilePools.table(graph).file()).m().dup();
     FilePools.train(graph, 2, 5);
     PoolFiles.close(graph);
     ComputationGraph restored = PoolFiles.restore(folder.resolve("model.zip"));
     AssertClose.same("rows", Elements.doubles(rows), FilePools.values(restored));
-    AssertClose.same("m", Elements.doubles(m), FilePools.table(restored).file().memory().m());
+    AssertClose.same("m", Elements.doubles(m), FilePools.all(FilePools.table(restored).file()).m());
     INDArray x = PoolGraphs.batch(DataType.FLOAT, 9).getFeatures();
     restored.outputSingle(x);
     PoolFiles.close(restored);

@@ -1,9 +1,13 @@
 package io.github.dl4jmemory.layers;
 
+import io.github.dl4jmemory.ops.CompactTable;
 import io.github.dl4jmemory.ops.MemoryOps;
 import io.github.dl4jmemory.testkit.AssertClose;
 import io.github.dl4jmemory.testkit.Elements;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Path;
+import java.util.stream.LongStream;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -33,15 +37,32 @@ final class FilePools {
 
   /** The rows of the pool, in float. */
   static INDArray values(ComputationGraph graph) {
-    PoolMemory memory = table(graph).file().memory();
-    return MemoryOps.readRows(
-        memory.values(), Nd4j.arange(memory.values().slots()).castTo(DataType.INT64));
+    CompactTable rows = all(table(graph).file()).values();
+    return MemoryOps.readRows(rows, Nd4j.arange(rows.slots()).castTo(DataType.INT64));
+  }
+
+  private static long[] slots(PoolFile file) {
+    return LongStream.range(0, file.layout().slots()).toArray();
+  }
+
+  /** All rows, and their moments; good until the file is used again. */
+  static PoolRows all(PoolFile file) {
+    try {
+      return file.window().rows(slots(file), 0, slots(file).length);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   static void write(ComputationGraph graph, INDArray values) {
-    PoolMemory memory = table(graph).file().memory();
-    INDArray all = Nd4j.arange(memory.values().slots()).castTo(DataType.INT64);
-    MemoryOps.writeRows(memory.values(), all, values, 1);
+    PoolFile file = table(graph).file();
+    CompactTable rows = all(file).values();
+    MemoryOps.writeRows(rows, Nd4j.arange(rows.slots()).castTo(DataType.INT64), values, 1);
+    try {
+      file.window().write(slots(file), 0, slots(file).length);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   static void train(ComputationGraph graph, int from, int to) {
@@ -73,9 +94,9 @@ final class FilePools {
       PoolGraphs.sameLayer(name, expected, actual);
     }
     AssertClose.same("rows", Elements.doubles(values(expected)), values(actual));
-    PoolMemory was = table(expected).file().memory();
+    PoolRows was = all(table(expected).file());
     if (was.m() != null) {
-      PoolMemory is = table(actual).file().memory();
+      PoolRows is = all(table(actual).file());
       AssertClose.same("m", Elements.doubles(was.m()), is.m());
       AssertClose.same("v", Elements.doubles(was.v()), is.v());
     }

@@ -7,16 +7,18 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.dl4jmemory.testkit.Elements;
+import java.io.EOFException;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
-import org.junit.jupiter.api.Tag;
+import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** The states in which a process that dies leaves a pool file, made by hand. */
 class PoolFileTest {
@@ -26,7 +28,7 @@ class PoolFileTest {
   @TempDir Path folder;
 
   private PoolFile create() throws IOException {
-    return PoolFile.create("pool", path(), LAYOUT, new NewPool(LAYOUT));
+    return PoolFile.create("pool", path(), LAYOUT, new NewPool(LAYOUT), RowWindow.BYTES);
   }
 
   private Path path() {
@@ -34,7 +36,7 @@ class PoolFileTest {
   }
 
   private PoolFile open(PoolFingerprint wanted) throws IOException {
-    return PoolFile.open("pool", path(), LAYOUT, wanted);
+    return PoolFile.open("pool", path(), LAYOUT, wanted, RowWindow.BYTES);
   }
 
   /** All bytes but the header. */
@@ -45,12 +47,12 @@ class PoolFileTest {
 
   private static void change(PoolFile file, double value, long... rows) throws IOException {
     file.beforeChange(rows);
-    for (long row : rows) {
-      file.memory().values().values().getRow(row).assign(value);
-      file.memory().values().scales().putScalar(row, value);
-      file.memory().m().getRow(row).assign(value);
-      file.memory().v().getRow(row).assign(value);
-    }
+    PoolRows some = file.window().rows(rows, 0, rows.length);
+    some.values().values().assign(value);
+    some.values().scales().assign(value);
+    some.m().assign(value);
+    some.v().assign(value);
+    file.window().write(rows, 0, rows.length);
   }
 
   @Test
@@ -75,17 +77,43 @@ class PoolFileTest {
     PoolFingerprint zero = file.fingerprint();
     byte[] before = rows();
     change(file, 3, 0, 7, 36);
+    PoolFingerprint one = file.fingerprint();
+    byte[] after = rows();
     long whole = Files.size(PoolClaim.journalOf(path()));
     file.beforeChange(new long[] {11, 12});
     long end = Files.size(PoolClaim.journalOf(path()));
     file.close();
     byte[] journal = Files.readAllBytes(PoolClaim.journalOf(path()));
     byte[] pool = Files.readAllBytes(path());
-    for (long cut = whole; cut <= end; cut += 3) {
+    for (long cut = whole; cut < end; cut += 3) {
       Files.write(path(), pool);
       Files.write(PoolClaim.journalOf(path()), Arrays.copyOf(journal, (int) cut));
+      open(one).close();
+      assertArrayEquals(after, rows(), "after a step, cut at " + cut);
       open(zero).close();
       assertArrayEquals(before, rows(), "cut at " + cut);
+    }
+  }
+
+  /** A record whose bytes are not those that were written is none, as a torn one. */
+  @Test
+  void aDamagedRecordIsIgnored() throws IOException {
+    PoolFile file = create();
+    PoolFingerprint zero = file.fingerprint();
+    byte[] before = rows();
+    change(file, 3, 0, 7, 36);
+    int whole = (int) Files.size(PoolClaim.journalOf(path()));
+    file.beforeChange(new long[] {11, 12});
+    file.close();
+    byte[] journal = Files.readAllBytes(PoolClaim.journalOf(path()));
+    byte[] pool = Files.readAllBytes(path());
+    for (int at = whole; at < journal.length; at += 7) {
+      byte[] damaged = journal.clone();
+      damaged[at] ^= 1;
+      Files.write(path(), pool);
+      Files.write(PoolClaim.journalOf(path()), damaged);
+      open(zero).close();
+      assertArrayEquals(before, rows(), "damaged at " + at);
     }
   }
 
@@ -175,40 +203,51 @@ class PoolFileTest {
   void aNewFile() throws IOException {
     PoolFile file = create();
     assertEquals(LAYOUT.fileBytes(), Files.size(path()));
-    double[] scales = Elements.doubles(file.memory().values().scales());
+    double[] scales = Elements.doubles(FilePools.all(file).values().scales());
     for (double scale : scales) {
       assertEquals(true, scale > 0 && scale < 10 / Math.sqrt(5) / 127, "scale " + scale);
     }
-    assertEquals(0, file.memory().m().amaxNumber().doubleValue());
-    assertEquals(0, file.memory().v().amaxNumber().doubleValue());
+    assertEquals(0, FilePools.all(file).m().amaxNumber().doubleValue());
+    assertEquals(0, FilePools.all(file).v().amaxNumber().doubleValue());
     file.close();
     try (FileChannel channel = FileChannel.open(path(), StandardOpenOption.READ)) {
       assertEquals(LAYOUT, PoolHeader.read("pool", channel).layout());
     }
   }
 
-  /** What is released is still there; on Linux the process has become smaller. */
   @Test
-  @Tag("native")
-  void releasedPagesKeepTheirRows() throws IOException {
-    PoolLayout layout = new PoolLayout(30_011, 701, ValueStorage.FLOAT32, false);
-    PoolFile file = PoolFile.create("pool", path(), layout, new NewPool(layout));
-    INDArray values = file.memory().values().values();
-    double sum = values.sumNumber().doubleValue();
-    long full = Residence.kilobytes(Files.readString(Path.of("/proc/self/status")));
-    file.memory().release();
-    long less = Residence.kilobytes(Files.readString(Path.of("/proc/self/status")));
-    assertTrue(less < full - 70_000, "resident kB of files: " + full + ", then " + less);
-    assertEquals(sum, values.sumNumber().doubleValue());
-    file.close();
+  void creatingThatFails() throws IOException {
+    PoolFile.Filling full =
+        channel -> {
+          channel.write(ByteBuffer.allocate(5000));
+          throw new IOException("the disk is full");
+        };
+    IOException e =
+        assertThrows(
+            IOException.class,
+            () -> PoolFile.create("pool", path(), LAYOUT, full, RowWindow.BYTES));
+    assertEquals("the disk is full", e.getMessage());
+    try (Stream<Path> files = Files.list(folder)) {
+      assertEquals(
+          List.of(PoolClaim.journalOf(path())), files.toList(), "nothing but the lock is left");
+    }
+    create().close();
   }
 
   @Test
-  void residence() throws IOException {
-    assertEquals(123456, Residence.kilobytes("VmRSS:\t 999 kB\nRssFile:\t  123456 kB\nX: 1 kB"));
-    assertEquals(0, Residence.kilobytes("nothing of the kind"));
-    assertTrue(Residence.exceeds(Residence.MOST_KILOBYTES + 1));
-    assertFalse(Residence.exceeds(Residence.MOST_KILOBYTES));
+  void rowsThatAreNotInTheFile() throws IOException {
+    PoolFile file = create();
+    for (long row : new long[] {-1, 37}) {
+      assertThrows(
+          IndexOutOfBoundsException.class, () -> file.window().values(new long[] {row}, 0, 1));
+    }
+    try (FileChannel channel = FileChannel.open(path(), StandardOpenOption.WRITE)) {
+      channel.truncate(LAYOUT.valuesAt() + 36 * 5 + 4);
+    }
+    long[] last = {36};
+    EOFException e = assertThrows(EOFException.class, () -> file.window().values(last, 0, 1));
+    assertEquals("the file ends before byte " + (LAYOUT.valuesAt() + 37 * 5), e.getMessage());
+    file.close();
   }
 
   @Test
