@@ -347,7 +347,9 @@ public abstract class TuckerMemory extends TokenwiseLayer {
 
   @Override
   LayerRuntime<?> runtime(NeuralNetConfiguration conf, DataType dataType) {
-    return new TuckerMemoryRuntime(conf, dataType, this);
+    return queryConvolution > 0
+        ? new ConvolvedMemoryRuntime(conf, dataType, this)
+        : new TuckerMemoryRuntime(conf, dataType, this);
   }
 
   private static boolean isTable(String key) {

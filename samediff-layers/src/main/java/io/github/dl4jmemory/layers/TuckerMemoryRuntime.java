@@ -121,7 +121,8 @@ class TuckerMemoryRuntime extends TokenwiseRuntime<TuckerMemory> {
             : null;
   }
 
-  private INDArray queried(INDArray x, Room room) {
+  /** The convolved tokens. */
+  INDArray queried(INDArray x, Room room) {
     INDArray out = room.create(x.shape());
     QueryConvolution.forward(x, layout(), getParam(TuckerMemory.CONVOLUTION), out);
     return out;

@@ -33,7 +33,8 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * sides and all heads, gk likewise for keys. The normalisation is that of the vectors which a dot
  * product takes. With {@code queryConvolution} the query alone sees {@code sum over k of Wc[k] *
  * x[t - taps + 1 + k]} instead of x[t]: steps before the first, and masked steps, count as zeros,
- * and without a time axis only the last tap is used.
+ * and without a time axis only the last tap is used; {@code rnnTimeStep} remembers the steps that
+ * the taps still see, and truncated backpropagation is refused.
  *
  * <p>In training the layer adds a loss to the score of the network that keeps the cores near rank
  * 1, so that the filters find what the cores like:

@@ -90,6 +90,7 @@ class TuckerMemoryConfigurationTest {
       assertEquals(layer.getValuesUpdater(), back.getValuesUpdater());
       assertNotSame(back, back.clone());
       assertEquals(back, back.clone());
+      assertNotSame(back.getUpdaterByParam("V"), back.clone().getUpdaterByParam("V"));
       ComputationGraphConfiguration graph =
           Networks.sequenceGraph(layer, RNNFormat.NWC, DataType.FLOAT, new Sgd(1))
               .getConfiguration();

@@ -76,6 +76,25 @@ class TuckerMemoryForwardTest {
     return out.slice(b).getRow(t);
   }
 
+  /** On small whole numbers every sum is exact, so that both types choose and add alike. */
+  @Test
+  void floatIsTheSameAsDouble(Random random) {
+    TuckerMemory[] kinds = {
+      TuckerMemories.first().queryKeyNorm(false).queryConvolution(2).nIn(5).build(),
+      TuckerMemories.second().queryKeyNorm(false).nIn(5).build()
+    };
+    for (TuckerMemory layer : kinds) {
+      LayerRuntime<?> doubles = Runtimes.of(layer, DataType.DOUBLE, random);
+      LayerRuntime<?> floats = Runtimes.of(layer, DataType.FLOAT, random);
+      INDArray params = Elements.whole(random, DataType.DOUBLE, 1, 1, doubles.numParams());
+      doubles.setParams(params);
+      floats.setParams(params.castTo(DataType.FLOAT));
+      INDArray x = Elements.whole(random, DataType.DOUBLE, 1, BATCH, Networks.IN, TIME);
+      INDArray out = activate(floats, x.castTo(DataType.FLOAT), false);
+      AssertClose.same("out", Elements.doubles(activate(doubles, x, false)), out);
+    }
+  }
+
   /** Without a time axis, a convolution has its last tap only. */
   @Test
   void tokensWithoutTime(Random random) {

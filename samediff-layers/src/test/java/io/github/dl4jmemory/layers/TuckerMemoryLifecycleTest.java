@@ -207,13 +207,17 @@ class TuckerMemoryLifecycleTest {
   }
 
   @Test
-  void regularisationCountsWeightsButNeitherTablesNorFiltersNorGains() {
-    UltraMemV2 layer = TuckerMemories.second().l2(0.5).build();
+  void regularisationCountsWeightsAndGainsButNeitherTablesNorFilters() {
+    UltraMemV2 layer = TuckerMemories.second().l2(0.5).l2Bias(0.25).build();
     MultiLayerNetwork network = Networks.forTraining(layer);
     double expected = 0;
     for (String key : new String[] {"Wq", "K", "C", "Wp", "Wo"}) {
       double norm = network.getLayer(0).getParam(key).norm2Number().doubleValue();
       expected += 0.5 * 0.5 * norm * norm;
+    }
+    for (String key : new String[] {"gq", "gk"}) {
+      double norm = network.getLayer(0).getParam(key).norm2Number().doubleValue();
+      expected += 0.5 * 0.25 * norm * norm;
     }
     assertEquals(expected, network.getLayer(0).calcRegularizationScore(true), 1e-4 * expected);
   }
