@@ -164,6 +164,8 @@ class SeparatorAttentionLifecycleTest {
     AssertClose.same("original", before, network.params());
     network.fit(data);
     AssertClose.same("clone", Elements.doubles(network.params()), clone.params());
+    LayerRuntime<?> marks = (LayerRuntime<?>) network.getLayer("separators");
+    assertEquals(0, marks.clone().numParams());
   }
 
   @Test
