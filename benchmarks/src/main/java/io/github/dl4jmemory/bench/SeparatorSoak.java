@@ -14,7 +14,7 @@ import org.nd4j.linalg.factory.Nd4j;
 /**
  * Feeds one cache a text of many tokens, each with the output of the one before in its query, and
  * says at intervals what memory the process has: {@code SeparatorSoak TOKENS}. The last line says
- * by how much it grew after the first interval.
+ * by how much it grew in the second half.
  */
 public final class SeparatorSoak {
   private static final int HEADS = 12;
@@ -67,13 +67,15 @@ public final class SeparatorSoak {
       }
       double micros = (System.nanoTime() - start) / 1e3 / (tokens / INTERVALS);
       last = memory();
-      first = first == null ? last : first;
+      if (interval == INTERVALS / 2) {
+        first = last;
+      }
       System.out.printf(
           "%d, %d, %d, %d, %d, %.1f%n",
           cache.seen(0), last[0], last[1], last[2], cache.bytes(), micros);
     }
     System.out.printf(
-        "grown: heap %d, ND4J %d, resident %d%n",
+        "grown in the second half: heap %d, ND4J %d, resident %d%n",
         last[0] - first[0], last[1] - first[1], last[2] - first[2]);
   }
 

@@ -6,6 +6,8 @@ import org.nd4j.linalg.api.buffer.DataType;
 /** The tokens that a cache keeps, row by row, and the memory for their keys and values. */
 final class CachedTokens {
 
+  private static final int AT_ONCE = 4096; // places at most before a token comes
+
   private final SeparatorCacheSettings settings;
   private final KeptTokens[] rows;
   private final KeyValueMemory memory;
@@ -16,7 +18,8 @@ final class CachedTokens {
     this.settings = settings;
     rows = new KeptTokens[batch];
     Arrays.setAll(rows, row -> new KeptTokens(settings));
-    memory = new KeyValueMemory(dataType, batch, groups, headSize, settings.size() + 1);
+    int places = Math.min(settings.size() + 1, AT_ONCE);
+    memory = new KeyValueMemory(dataType, batch, groups, headSize, places);
   }
 
   KeptTokens[] rows() {
@@ -44,8 +47,8 @@ final class CachedTokens {
 
   /** Appends all tokens of a prompt, and drops none. */
   void addAll(NewTokens tokens, OffHeapBytes keys, OffHeapBytes values) {
-    reserve(longest() + tokens.time());
-    oversized = true;
+    reserve(longest() + tokens.time() + 1);
+    oversized = memory.capacity() > usual();
     for (int t = 0; t < tokens.time(); t++) {
       add(tokens, t, keys, values);
     }
@@ -89,18 +92,21 @@ final class CachedTokens {
 
   private void reserve(int places) {
     if (places > memory.capacity()) {
-      int usual = usual();
-      boolean grows = usual > settings.size() + 1;
-      memory.resize(Math.max(places, grows ? usual + usual / 4 : usual));
+      int most = settings.keepsAllSeparators() ? Integer.MAX_VALUE : usual();
+      memory.resize((int) Math.max(places, Math.min(memory.capacity() * 3L / 2, most)));
     }
   }
 
   /** Gives back what a prompt needed, once no row is longer than usual. */
   void shrink() {
     if (oversized && longest() < usual()) {
-      memory.resize(usual());
+      memory.resize(fitting());
       oversized = false;
     }
+  }
+
+  private int fitting() {
+    return Math.min(usual(), Math.max(longest() + 1, AT_ONCE));
   }
 
   void clear() {
@@ -118,7 +124,7 @@ final class CachedTokens {
   }
 
   private void shrinkIfLarger() {
-    oversized = memory.capacity() > usual();
+    oversized = memory.capacity() > fitting();
     shrink();
   }
 }

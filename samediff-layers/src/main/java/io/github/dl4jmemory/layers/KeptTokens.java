@@ -49,7 +49,7 @@ final class KeptTokens {
   /** Appends a token; returns its place. */
   int append(boolean separator) {
     if (count == positions.length) {
-      int larger = Math.max(count + count / 4, size + 1);
+      int larger = Math.max(64, count + count / 2);
       positions = Arrays.copyOf(positions, larger);
       marks = Arrays.copyOf(marks, larger);
     }

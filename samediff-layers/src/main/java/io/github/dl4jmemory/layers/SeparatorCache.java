@@ -30,8 +30,9 @@ import org.nd4j.linalg.factory.Nd4j;
  *
  * <p>Cost of a step: the keys and values that are kept are read once ({@link
  * MemoryOps#decodeAttention}), and when tokens are dropped, those that stay behind them move once.
- * All memory is allocated with the cache; a step allocates a few small objects, none of which grows
- * with the text. Memory: {@code 2 batch keyValueHeads (c + 1) headSize} numbers.
+ * Memory: {@code 2 batch keyValueHeads (c + 1) headSize} numbers, allocated with the cache up to c
+ * = 4095, and as the text grows beyond; a step allocates a few small objects, none of which grows
+ * with the text.
  *
  * <p>Not safe for use by several threads.
  *

@@ -7,7 +7,7 @@ package io.github.dl4jmemory.layers;
  * section 3.3.
  *
  * @param initial a, at least 0
- * @param separators s, at least 1; 0 with {@link CacheRule#STREAMING_LLM}
+ * @param separators s, at least 0; 0 with {@link CacheRule#STREAMING_LLM}
  * @param window w, at least 1; size - initial with {@link CacheRule#STREAMING_LLM}
  * @param size c, more than a + s + w; more than a with {@link CacheRule#STREAMING_LLM}
  * @param rule when tokens are dropped
@@ -35,7 +35,7 @@ public record SeparatorCacheSettings(
    * Checks the sizes against each other.
    *
    * @param initial a, at least 0
-   * @param separators s, at least 1; 0 with {@link CacheRule#STREAMING_LLM}
+   * @param separators s, at least 0; 0 with {@link CacheRule#STREAMING_LLM}
    * @param window w, at least 1; size - initial with {@link CacheRule#STREAMING_LLM}
    * @param size c, more than a + s + w; more than a with {@link CacheRule#STREAMING_LLM}
    * @param rule when tokens are dropped
@@ -73,12 +73,7 @@ public record SeparatorCacheSettings(
 
   private static void requireSeparators(int initial, int separators, int window, int size) {
     Require.that(
-        separators >= 1,
-        TITLE,
-        "separators",
-        "a number >= 1",
-        separators,
-        "use 64, or CacheRule.STREAMING_LLM for none");
+        separators >= 0, TITLE, "separators", "a number >= 0", separators, "use 64, or 0 for none");
     Require.that(window >= 1, TITLE, "window", "a number >= 1", window, "use 224");
     long kept = (long) initial + separators + window;
     Require.that(
@@ -113,6 +108,26 @@ public record SeparatorCacheSettings(
         "size - initial = " + (size - initial) + " with CacheRule.STREAMING_LLM",
         window,
         "leave window(...) away");
+  }
+
+  /**
+   * Settings with which tokens attend, one after the other, as {@code MemoryOps.separatorAttention}
+   * lets them attend at once: to the first tokens, to all separators and to exactly so many last
+   * tokens; padding between two tokens does not count here. The cache grows by the separators of
+   * the text, and moves its window at every step.
+   *
+   * @param initial first tokens, at least 0
+   * @param window last tokens, the token itself among them, at least 1
+   * @return a builder of these sizes, for what else is to be set
+   */
+  public static Builder likeAttention(int initial, int window) {
+    return builder()
+        .initial(initial)
+        .separators(0)
+        .window(window)
+        .size(Math.addExact(Math.addExact(initial, window), 1))
+        .rule(CacheRule.CACHE)
+        .keepAllSeparators();
   }
 
   /**
@@ -155,7 +170,7 @@ public record SeparatorCacheSettings(
     /**
      * Last separators that are kept; default 64.
      *
-     * @param separators at least 1
+     * @param separators at least 0
      * @return this builder
      */
     public Builder separators(int separators) {

@@ -56,9 +56,9 @@ class SeparatorCacheSettingsTest {
             + " none.",
         () -> builder().initial(-1).build());
     refused(
-        "[SeparatorCacheSettings] separators: expected a number >= 1, got 0. Fix: use 64, or"
-            + " CacheRule.STREAMING_LLM for none.",
-        () -> builder().separators(0).build());
+        "[SeparatorCacheSettings] separators: expected a number >= 0, got -2. Fix: use 64, or 0 for"
+            + " none.",
+        () -> builder().separators(-2).build());
     refused(
         "[SeparatorCacheSettings] window: expected a number >= 1, got 0. Fix: use 224.",
         () -> builder().window(0).build());

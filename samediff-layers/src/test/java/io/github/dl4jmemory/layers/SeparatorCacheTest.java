@@ -3,6 +3,7 @@ package io.github.dl4jmemory.layers;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 
+import io.github.dl4jmemory.ops.MemoryOps;
 import io.github.dl4jmemory.testkit.AssertClose;
 import io.github.dl4jmemory.testkit.Elements;
 import io.github.dl4jmemory.testkit.Seeded;
@@ -94,6 +95,40 @@ class SeparatorCacheTest {
         }
         assertEquals(oracles[row][0].stored(), StreamingTexts.kept(cache, row), where);
       }
+    }
+  }
+
+  /**
+   * Token by token as the attention of whole sequences: to initial tokens, separators and a window,
+   * or, with a window of all tokens, to all.
+   */
+  @Test
+  void asAttentionOfTheWholeSequence(Random random) {
+    String[] rows = {
+      StreamingTexts.random(random, 53, 20),
+      "_____" + StreamingTexts.random(random, 48, 60),
+      StreamingTexts.random(random, 50, 30) + "___"
+    };
+    StreamingTexts texts = new StreamingTexts(random, DataType.FLOAT, 4, 2, 7, rows);
+    int[][] sizes = {{2, 5}, {0, 1}, {3, 17}, {0, 1 << 30}};
+    for (int[] size : sizes) {
+      INDArray expected = texts.queries.ulike();
+      INDArray logSums = Nd4j.create(DataType.FLOAT, 3, 4, 53);
+      MemoryOps.separatorAttention(
+          texts.queries,
+          texts.keys,
+          texts.values,
+          texts.kinds,
+          size[0],
+          size[1],
+          expected,
+          logSums);
+      SeparatorCacheSettings settings =
+          size[1] > 53
+              ? SeparatorCacheSettings.builder().size(size[1]).build()
+              : SeparatorCacheSettings.likeAttention(size[0], size[1]).build();
+      INDArray out = texts.step(cache(settings, texts, DataType.FLOAT), 0, 53);
+      AssertClose.close(settings.toString(), expected, out, 1e-5);
     }
   }
 
@@ -237,6 +272,31 @@ class SeparatorCacheTest {
         }
       }
     }
+  }
+
+  /** Memory of a large cache comes as the text grows, and goes when it is cleared. */
+  @Test
+  void largeCachesGrow(Random random) {
+    StreamingTexts texts =
+        new StreamingTexts(random, DataType.FLOAT, 1, 1, 2, StreamingTexts.random(random, 97, 30));
+    SeparatorCache full =
+        cache(SeparatorCacheSettings.builder().size(1 << 30).build(), texts, DataType.FLOAT);
+    long empty = full.bytes();
+    assertEquals(2 * 4096 * 2 * 4, empty);
+    for (int i = 0; i < 45; i++) {
+      texts.append(full, 0, 97);
+    }
+    assertEquals(45 * 97, full.count(0));
+    assertEquals(empty / 2 * 3, full.bytes());
+    INDArray after = texts.step(full, 0, 1);
+    SeparatorCache other =
+        cache(SeparatorCacheSettings.builder().size(1 << 30).build(), texts, DataType.FLOAT);
+    for (int i = 0; i < 45; i++) {
+      texts.prefill(other, 0, 97);
+    }
+    assertSame(after, texts.step(other, 0, 1));
+    full.clear();
+    assertEquals(empty, full.bytes());
   }
 
   @Test
