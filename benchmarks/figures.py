@@ -74,7 +74,7 @@ def moe_floor(name, batch):
     return Figure(
         name,
         f"time of reading in sequence the weights of the experts that are hit / time of a mixture of experts that decodes"
-        f" {batch} token(s): 2 of 32 SwiGLU experts of 1024 x 1376",
+        f" {batch} token(s): 2 of 32 SwiGLU experts of 1024 x 2752, 1.08 GB",
         0.7,
         "higher",
         "wall",
@@ -82,6 +82,33 @@ def moe_floor(name, batch):
         Side("read", label="sequential read in the same process"),
         bound="The weights of every expert that is hit come from memory once; beside that there are the router, three"
         " calls of the kernel and some ten small operations of ND4J, which count with one token.",
+    )
+
+
+def ultramem_moe(name, batch):
+    return Figure(
+        name,
+        f"time of a mixture of experts (2 of 32, of 1024 x 2752) / time of a dense feed-forward layer and an UltraMem (495,616 slots of"
+        f" 512 values, 1.01 GB) of the same multiply-adds and parameters, decoding {batch} token(s)",
+        6,
+        "higher",
+        "cpu",
+        Side("java", "ultramem-decode", (f"batch={batch}",)),
+        Side("java", "experts-decode", (f"batch={batch}",), label="ours, mixture of experts"),
+        bound="The feed-forward layer's 51 MB of weights come from memory for every step, the memory's keys, projections and rows are 20 MB.",
+    )
+
+
+def ultramem_dense(name, batch):
+    return Figure(
+        name,
+        f"time of a dense feed-forward layer and an UltraMem / time of a dense feed-forward layer of the same multiply-adds, decoding"
+        f" {batch} token(s)",
+        1.3,
+        "lower",
+        "cpu",
+        Side("java", "ultramem-decode", (f"batch={batch}",)),
+        Side("java", "dense-decode", (f"batch={batch}",), label="ours, dense"),
     )
 
 
@@ -169,6 +196,26 @@ FIGURES = {
         moe_floor("moe-floor", 16),
         moe_floor("moe-floor-1", 1),
         moe_floor("moe-floor-64", 64),
+        ultramem_moe("ultramem-moe-16", 16),
+        ultramem_moe("ultramem-moe-8", 8),
+        ultramem_moe("ultramem-moe-32", 32),
+        ultramem_dense("ultramem-dense-16", 16),
+        ultramem_dense("ultramem-dense-1", 1),
+        Figure(
+            "ultramem-slots-flat",
+            "CPU time of the lookup and the bag of an UltraMem (2 heads, expansion 4, top 42, 64 tokens) with a table of 20M slots of 64"
+            " values / of the same lookup, equal scores, with a table of 512K slots",
+            1.3,
+            "lower",
+            "cpu",
+            Side("java", "tucker-read", ("batch=64", "heads=2", "topK=42", "subKeys=4472", "valueSize=64")),
+            Side(
+                "java",
+                "tucker-read",
+                ("batch=64", "heads=2", "topK=42", "subKeys=4472", "valueSize=64", "slots=524288"),
+                label="ours, 512K slots",
+            ),
+        ),
         Figure(
             "telemetry-overhead",
             "CPU time of 100 training steps of a network whose three memories read one pool, 1M slots of 128, 128 tokens a step,"

@@ -37,6 +37,9 @@ interface Workload {
       case "watched-stretch" -> PoolStretch.watched(shape);
       case "reads-and-update" -> new ReadsAndUpdate(shape);
       case "experts-decode" -> new ExpertsDecode(shape);
+      case "dense-decode" -> FeedForwardDecode.dense(shape);
+      case "ultramem-decode" -> FeedForwardDecode.ultraMem(shape);
+      case "tucker-read" -> new TuckerRead(shape);
       case "memory-step" -> new MemoryStep(shape);
       case "separator-decode-1024" -> new SeparatorDecode(1024);
       case "separator-decode-65536" -> new SeparatorDecode(65536);
