@@ -276,6 +276,25 @@ public abstract class TuckerMemory extends TokenwiseLayer {
     return count;
   }
 
+  /**
+   * Multiply-adds of a forward pass for one token: the cost that the class states, and with
+   * pre-values nIn*preValueSize + heads*topK*preValueSize.
+   *
+   * @return multiply-adds per token
+   * @throws IllegalArgumentException if nIn is not known yet, or cores do not divide valueSize
+   */
+  public final long multiplyAddsPerToken() {
+    requireShapes();
+    long queries = sharedQuery ? 1 : heads;
+    long accesses = (long) heads * topK;
+    return getNIn() * queries * 2 * rank * rankKeySize()
+        + heads * 2 * sideKeys() * rank * (rankKeySize() + 1)
+        + accesses * topK * rank * (cores + 1)
+        + accesses * getValueSize()
+        + outputBlocks() * getValueSize() * getNOut()
+        + preValueWidth() * (getNIn() + accesses);
+  }
+
   private void requireShapes() {
     super.requireComplete();
     Require.that(

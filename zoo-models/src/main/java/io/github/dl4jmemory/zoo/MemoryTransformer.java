@@ -114,7 +114,7 @@ public final class MemoryTransformer extends TokenZooModel {
    * @return a new configuration
    */
   public ComputationGraphConfiguration conf() {
-    return new TransformerGraph(settings, null).conf();
+    return new TransformerGraph(settings, null, null).conf();
   }
 
   /**
@@ -182,7 +182,7 @@ public final class MemoryTransformer extends TokenZooModel {
    */
   @Override
   public long multiplyAddsPerToken() {
-    return new TransformerCost(settings, null).multiplyAddsPerToken();
+    return new TransformerCost(settings, null, null).multiplyAddsPerToken();
   }
 
   /**
@@ -192,7 +192,7 @@ public final class MemoryTransformer extends TokenZooModel {
    */
   @Override
   public long parameterCount() {
-    return new TransformerCost(settings, null).parameterCount();
+    return new TransformerCost(settings, null, null).parameterCount();
   }
 
   /**

@@ -46,7 +46,7 @@ public final class MoeTransformer extends TokenZooModel {
    * @return a new configuration
    */
   public ComputationGraphConfiguration conf() {
-    return new TransformerGraph(settings, experts).conf();
+    return new TransformerGraph(settings, experts, null).conf();
   }
 
   /**
@@ -69,7 +69,7 @@ public final class MoeTransformer extends TokenZooModel {
    */
   @Override
   public long multiplyAddsPerToken() {
-    return new TransformerCost(settings, experts).multiplyAddsPerToken();
+    return new TransformerCost(settings, experts, null).multiplyAddsPerToken();
   }
 
   /**
@@ -79,7 +79,7 @@ public final class MoeTransformer extends TokenZooModel {
    */
   @Override
   public long parameterCount() {
-    return new TransformerCost(settings, experts).parameterCount();
+    return new TransformerCost(settings, experts, null).parameterCount();
   }
 
   /** Settings of a {@link MoeTransformer}; {@link #build} checks them against each other. */

@@ -1,11 +1,14 @@
 package io.github.dl4jmemory.zoo;
 
 /**
- * What a {@link MemoryTransformer} or {@link MoeTransformer} costs, counted without making it.
+ * What a {@link MemoryTransformer}, {@link MoeTransformer} or {@link UltraMemTransformer} costs,
+ * counted without making it.
  *
  * @param experts of the feed-forward layers; null where they have none
+ * @param memories beside the blocks; null where there are none
  */
-record TransformerCost(TransformerSettings settings, ExpertSettings experts) {
+record TransformerCost(
+    TransformerSettings settings, ExpertSettings experts, SkipSettings memories) {
   long multiplyAddsPerToken() {
     long total = (long) settings.model() * settings.vocabulary();
     for (int block = 0; block < settings.layers(); block++) {
@@ -14,7 +17,7 @@ record TransformerCost(TransformerSettings settings, ExpertSettings experts) {
       total += settings.hasFeedForward(block) ? feedForwardSize(false) : 0;
       total += settings.hasMemory(block) ? memoryMultiplyAdds() : 0;
     }
-    return total;
+    return total + (memories == null ? 0 : memories.multiplyAdds(settings.model()));
   }
 
   private long attention(int block) {
@@ -43,7 +46,7 @@ record TransformerCost(TransformerSettings settings, ExpertSettings experts) {
       total += settings.hasFeedForward(block) ? feedForwardSize(true) : 0;
       total += settings.hasMemory(block) ? memoryParameters() : 0;
     }
-    return total;
+    return total + (memories == null ? 0 : memories.parameters(settings.model()));
   }
 
   private long memoryParameters() {

@@ -9,6 +9,7 @@ import io.github.dl4jmemory.layers.ProductKeyMemory;
 import io.github.dl4jmemory.layers.RmsNorm;
 import io.github.dl4jmemory.layers.SeparatorAttention;
 import io.github.dl4jmemory.layers.SeparatorMarks;
+import io.github.dl4jmemory.layers.SkipMemories;
 import io.github.dl4jmemory.layers.SwiGlu;
 import io.github.dl4jmemory.layers.TokenEmbedding;
 import org.deeplearning4j.nn.conf.ComputationGraphConfiguration;
@@ -24,8 +25,10 @@ import org.nd4j.linalg.learning.config.Adam;
  * The graph of a {@link MemoryTransformer} or {@link MoeTransformer}.
  *
  * @param experts of the feed-forward layers; null where they have none
+ * @param memories beside the blocks; null where there are none
  */
-record TransformerGraph(TransformerSettings settings, ExpertSettings experts) {
+record TransformerGraph(
+    TransformerSettings settings, ExpertSettings experts, SkipSettings memories) {
   private static final String POOL = "pool";
   private static final String SEPARATORS = "separators";
 
@@ -57,12 +60,15 @@ record TransformerGraph(TransformerSettings settings, ExpertSettings experts) {
     for (int block = 0; block < settings.layers(); block++) {
       last = block(graph, block, last);
     }
-    return graph
+    graph
         .addLayer("norm", RmsNorm.builder().build(), last)
         .addLayer(
             "next", NextTokenOutput.builder().vocabulary(settings.vocabulary()).build(), "norm")
-        .setOutputs("next")
-        .build();
+        .setOutputs("next");
+    if (memories != null) {
+      SkipMemories.addTo(graph, memories.places());
+    }
+    return graph.build();
   }
 
   private TokenEmbedding embedding() {
