@@ -58,7 +58,7 @@ class FilePoolWindowTest {
       table.weightGradient(
           step == 0 ? slots : slots.castTo(DataType.INT32), gradients, weightGradients);
       table.backward(slots, weights, gradients);
-      table.update(step, 0);
+      table.update(null, step, 0);
       INDArray both = Nd4j.concat(0, out.ravel(), weightGradients.ravel());
       results = step == 0 ? both : Nd4j.concat(0, results, both);
     }
