@@ -190,5 +190,5 @@ DM_API int64_t dm_release_pages(void *address, int64_t bytes);
 // read alone, without its neighbours, and an access maps small pages only. Returns the bytes advised; 0 where the system cannot.
 DM_API int64_t dm_advise_random(void *address, int64_t bytes);
 
-// What is chosen at run time for this processor: "avx2" or "baseline".
+// What is chosen at run time for this processor: "avx512", "avx2" or "baseline".
 DM_API const char *dm_instruction_set(void);

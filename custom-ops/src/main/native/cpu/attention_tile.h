@@ -33,34 +33,45 @@ void pad_row(const T *from, int64_t count, int64_t width, T factor, T *to) {
   for (int64_t c = count; c < width; c++) to[c] = T(0);
 }
 
-// c[rows][columns] += a . b, where a[r][k] stands at a[r * rowStep + k * depthStep]. rows: a multiple of 6; columns: whole
-// tiles, as far apart in b and c as there are columns.
+// c[kRows][2 vectors] += a . b, where a[r][k] stands at a[r * rowStep + k * depthStep], rows of b and c `columns` apart.
+template <class T, int kRows>
+DM_INLINE void add_tile(const T *a, int64_t rowStep, int64_t depthStep, const T *b, int64_t depth, int64_t columns, T *c) {
+  Vec<T> sum[kRows][2];
+#pragma GCC unroll 12
+  for (int r = 0; r < kRows; r++) {
+    sum[r][0] = load(c + r * columns);
+    sum[r][1] = load(c + r * columns + kLanes<T>);
+  }
+  for (int64_t k = 0; k < depth; k++) {
+    const Vec<T> left = load(b + k * columns), right = load(b + k * columns + kLanes<T>);
+#pragma GCC unroll 12
+    for (int r = 0; r < kRows; r++) {
+      const Vec<T> x = splat(a[r * rowStep + k * depthStep]);
+      sum[r][0] += x * left;
+      sum[r][1] += x * right;
+    }
+  }
+#pragma GCC unroll 12
+  for (int r = 0; r < kRows; r++) {
+    store(c + r * columns, sum[r][0]);
+    store(c + r * columns + kLanes<T>, sum[r][1]);
+  }
+}
+
+// c[rows][columns] += a . b, with a as in add_tile. rows: a multiple of 6; columns: whole tiles, as far apart in b and c as
+// there are columns.
 template <class T>
 DM_INLINE void add_product(const T *a, int64_t rowStep, int64_t depthStep, const T *b, int64_t depth, int64_t rows,
                            int64_t columns, T *c) {
+  constexpr int most_rows = kTilesAtOnce * kTileRows;
   for (int64_t column = 0; column < columns; column += kTileColumns<T>) {
-    for (int64_t row = 0; row < rows; row += kTileRows) {
-      const T *at = a + row * rowStep, *bt = b + column;
-      T *ct = c + row * columns + column;
-      Vec<T> sum[kTileRows][2];
-#pragma GCC unroll 6
-      for (int r = 0; r < kTileRows; r++) {
-        sum[r][0] = load(ct + r * columns);
-        sum[r][1] = load(ct + r * columns + kLanes<T>);
-      }
-      for (int64_t k = 0; k < depth; k++) {
-        const Vec<T> left = load(bt + k * columns), right = load(bt + k * columns + kLanes<T>);
-#pragma GCC unroll 6
-        for (int r = 0; r < kTileRows; r++) {
-          const Vec<T> x = splat(at[r * rowStep + k * depthStep]);
-          sum[r][0] += x * left;
-          sum[r][1] += x * right;
-        }
-      }
-#pragma GCC unroll 6
-      for (int r = 0; r < kTileRows; r++) {
-        store(ct + r * columns, sum[r][0]);
-        store(ct + r * columns + kLanes<T>, sum[r][1]);
+    int64_t row = 0;
+    for (; row + most_rows <= rows; row += most_rows) {
+      add_tile<T, most_rows>(a + row * rowStep, rowStep, depthStep, b + column, depth, columns, c + row * columns + column);
+    }
+    if constexpr (kTilesAtOnce > 1) {
+      for (; row < rows; row += kTileRows) {
+        add_tile<T, kTileRows>(a + row * rowStep, rowStep, depthStep, b + column, depth, columns, c + row * columns + column);
       }
     }
   }
@@ -93,9 +104,7 @@ struct Block {
   // products[24][kKeys] = this . panels of so many keys; whole panels.
   DM_INLINE void times(const T *panels, int64_t keys, T *products) const {
     for (int64_t key = 0; key < keys; key += kTileColumns<T>) {
-      for (int64_t r = 0; r < kQueries; r += kTileRows) {
-        score_tile(tiles + r * width, panels + key * width, width, products + r * kKeys + key, kKeys, false);
-      }
+      score_rows(tiles, width * kTileRows, kQueries, panels + key * width, width, products + key, kKeys, false);
     }
   }
 };

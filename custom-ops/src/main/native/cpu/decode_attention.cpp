@@ -23,7 +23,9 @@ namespace DM_TIER {
 namespace {
 
 constexpr int64_t kBlock = 64;                // keys or values that all heads of a group meet before the next ones
-constexpr int kSums = 8;                      // accumulators: heads * keys of a tile
+template <class T>
+constexpr int kSums = most(8, kLanes<T>);     // accumulators: heads * keys of a tile
+constexpr int kColumnBytes = 256;             // of a row of values that are summed at a time, at most
 constexpr int64_t kBytesOfThread = 1 << 20;   // of keys and values: below, a further thread costs more than it saves
 constexpr int64_t kAhead = 2048;              // bytes between a row and the one that is asked for meanwhile
 
@@ -65,7 +67,7 @@ DM_INLINE void score(const Cached<T> &c, int64_t head, int64_t key) {
   T rest[pairs] = {};
   int64_t i = 0;
   for (; i + kLanes<T> <= c.half; i += kLanes<T>) {
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (int k = 0; k < kKeys; k++) {
       const T *row = rows + k * c.headSize + i;
       const Vec<T> x = load(row), y = load(row + c.half);
@@ -89,7 +91,7 @@ DM_INLINE void score(const Cached<T> &c, int64_t head, int64_t key) {
     }
   }
   for (i = 2 * c.half; i + kLanes<T> <= c.headSize; i += kLanes<T>) {
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (int k = 0; k < kKeys; k++) {
       const Vec<T> x = load(rows + k * c.headSize + i);
 #pragma GCC unroll 4
@@ -112,7 +114,12 @@ DM_INLINE void score(const Cached<T> &c, int64_t head, int64_t key) {
   }
 }
 
-// Asks for so many rows that come later. Heads that share rows take long over each: the processor alone does not ask.
+// Whether rows that come later are asked for. Heads that share rows take long over each, and long vectors take many rows at a
+// time: the processor alone does not ask.
+template <int kHeads>
+constexpr bool kAsks = kHeads > 1 || kVectorBytes == 64;
+
+// Asks for so many rows that come later.
 template <class T>
 DM_INLINE void ask(const Cached<T> &c, const T *row, int64_t rows) {
   prefetch_read(row + kAhead / int64_t(sizeof(T)), rows * c.headSize * int64_t(sizeof(T)));
@@ -121,10 +128,10 @@ DM_INLINE void ask(const Cached<T> &c, const T *row, int64_t rows) {
 // Of kHeads heads, from one on, with keys [from, to).
 template <class T, int kHeads>
 void scores(const Cached<T> &c, int64_t head, int64_t from, int64_t to) {
-  constexpr int keys = kSums / kHeads;
+  constexpr int keys = kSums<T> / kHeads;
   int64_t key = from;
   for (; key + keys <= to; key += keys) {
-    if (kHeads > 1 && head == 0) ask(c, c.keys + key * c.headSize, keys);
+    if (kAsks<kHeads> && head == 0) ask(c, c.keys + key * c.headSize, keys);
     score<T, kHeads, keys>(c, head, key);
   }
   for (; key < to; key++) score<T, kHeads, 1>(c, head, key);
@@ -157,7 +164,7 @@ void softmax(T *row, int64_t count) {
 // Columns [column, column + kVectors vectors) of the outs of kHeads heads += their weights of values [from, to).
 template <class T, int kHeads, int kVectors>
 DM_INLINE void add_columns(const Cached<T> &c, int64_t head, int64_t from, int64_t to, int64_t column) {
-  const bool first = kHeads > 1 && head == 0 && column == 0;
+  const bool first = kAsks<kHeads> && head == 0 && column == 0;
   Vec<T> sum[kHeads][kVectors];
 #pragma GCC unroll 4
   for (int h = 0; h < kHeads; h++) {
@@ -186,7 +193,7 @@ DM_INLINE void add_columns(const Cached<T> &c, int64_t head, int64_t from, int64
 
 template <class T, int kHeads>
 void add_values(const Cached<T> &c, int64_t head, int64_t from, int64_t to) {
-  constexpr int vectors = kSums / kHeads;
+  constexpr int vectors = least(kSums<T> / kHeads, kColumnBytes / kVectorBytes);
   int64_t column = 0;
   for (; column + vectors * kLanes<T> <= c.headSize; column += vectors * kLanes<T>) {
     add_columns<T, kHeads, vectors>(c, head, from, to, column);

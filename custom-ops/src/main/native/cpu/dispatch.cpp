@@ -1,7 +1,7 @@
 // The C functions of kernels.h: they choose a tier once, and hand over.
 //
-// Choice: the best tier that the processor runs; the environment variable DL4JMEMORY_INSTRUCTION_SET=baseline|avx2 asks for
-// one. A request that cannot be met is said on stderr, and the best tier that can run is used.
+// Choice: the best tier that the processor runs; the environment variable DL4JMEMORY_INSTRUCTION_SET=baseline|avx2|avx512
+// asks for one. A request that cannot be met is said on stderr, and the best tier that can run is used.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -17,9 +17,12 @@ const KernelTable *table_of(Tier tier) {
 #if defined(__x86_64__)
   __builtin_cpu_init();
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  if (tier != Tier::baseline && avx2) return &avx2::kTable;
+  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+  if ((tier == Tier::automatic || tier == Tier::avx512) && avx512) return &avx512::kTable;
+  if ((tier == Tier::automatic || tier == Tier::avx2) && avx2) return &avx2::kTable;
 #endif
-  return tier == Tier::avx2 ? nullptr : &baseline::kTable;
+  return tier == Tier::automatic || tier == Tier::baseline ? &baseline::kTable : nullptr;
 }
 
 const KernelTable *choose_at_start() {
@@ -29,10 +32,11 @@ const KernelTable *choose_at_start() {
   const KernelTable *table = nullptr;
   if (!strcmp(asked, "baseline")) table = table_of(Tier::baseline);
   if (!strcmp(asked, "avx2")) table = table_of(Tier::avx2);
+  if (!strcmp(asked, "avx512")) table = table_of(Tier::avx512);
   if (table) return table;
   fprintf(stderr,
-          "[dl4j-memory] DL4JMEMORY_INSTRUCTION_SET: expected baseline or avx2 (where the processor has AVX2 and FMA), "
-          "got %s. Using %s.\n",
+          "[dl4j-memory] DL4JMEMORY_INSTRUCTION_SET: expected baseline, or what the processor has of avx2 (AVX2 and "
+          "FMA) and avx512 (AVX-512 F, BW, DQ, VL), got %s. Using %s.\n",
           asked, best->name);
   return best;
 }

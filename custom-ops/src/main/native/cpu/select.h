@@ -57,7 +57,9 @@ struct KeyOf<double> {
 };
 
 template <class T>
-constexpr int64_t kBlock = 8 * kLanes<T>;  // rows are padded with -inf to a multiple of this
+constexpr int kBlockVectors = kLanes<T> > 8 ? 64 / kLanes<T> : 8;  // a block's comparisons fit 64 bits
+template <class T>
+constexpr int64_t kBlock = kBlockVectors<T> * kLanes<T>;  // rows are padded with -inf to a multiple of this
 
 template <class T>
 DM_INLINE int64_t padded(int64_t count) {
@@ -213,16 +215,16 @@ class Selector {
     const int64_t end = padded<T>(count);
     Mask<T> nan = {};
     for (int64_t tile = 0; tile < groupCount; tile += kBlock<T>) {
-      Vec<T> top[8];
-      for (int j = 0; j < 8; j++) top[j] = splat(-T(__builtin_inf()));
+      Vec<T> top[kBlockVectors<T>];
+      for (int j = 0; j < kBlockVectors<T>; j++) top[j] = splat(-T(__builtin_inf()));
       for (int64_t at = tile; at < end; at += groupCount) {
-        for (int j = 0; j < 8; j++) {
+        for (int j = 0; j < kBlockVectors<T>; j++) {
           Vec<T> x = load(values + at + j * kLanes<T>);
           nan |= (x != x);
           top[j] = larger(top[j], x);
         }
       }
-      for (int j = 0; j < 8; j++) store(maxima_ + tile + j * kLanes<T>, top[j]);
+      for (int j = 0; j < kBlockVectors<T>; j++) store(maxima_ + tile + j * kLanes<T>, top[j]);
     }
     return bits(nan) == 0;
   }
@@ -262,7 +264,7 @@ class Selector {
     int64_t found = 0;
     for (int64_t at = 0; at < count; at += kBlock<T>) {
       uint64_t set = 0;
-      for (int j = 0; j < 8; j++) {
+      for (int j = 0; j < kBlockVectors<T>; j++) {
         Vec<T> x = load(values + at + j * kLanes<T>);
         set |= uint64_t(bits(strict ? Mask<T>(x > wide) : Mask<T>(x >= wide))) << (j * kLanes<T>);
       }

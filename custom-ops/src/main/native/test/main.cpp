@@ -1,9 +1,10 @@
 // Runs every test on every tier that this processor has. kernel_tests [SEED] [NAME PART]
 //
-// Which size reaches which code (T = float, AVX2; in brackets the baseline tier)
+// Which size reaches which code (W values make a vector, float: 16 with AVX-512, 8 with AVX2, 4 in the baseline tier)
 //   batch < 6                  streaming scores, a task is (head, half)        >= 6: blocked scores, a task is (head, queries)
-//   n % 8 (4)                  streaming: keys past the last whole vector      n % 16 (8): last panel filled up with zeros
-//   keySize/2 % 8 (4)          streaming: scalar end of a dot product          keySize/2 > 256: more than one slice of a panel
+//   batch > 6                  AVX-512: two tiles of 6 queries at once         batch > 12: and a third
+//   n % W, n < W               streaming: keys a second time; scalar keys      n % 2W: last panel filled up with zeros
+//   keySize/2 % W              streaming: scalar end of a dot product          keySize/2 > 256 (AVX-512: 128): slices of a panel
 //   n (or 119 pairs) < 96 (48) no threshold: all values are sorted             topK > 128: threshold by a sort of group maxima
 //   survivors > 192            merge sort instead of rank sort (double: always merge sort)
 //   survivors > 4 topK + 64    ties at the threshold: only the first are kept
@@ -21,7 +22,7 @@ int main(int argc, char **argv) {
   seed() = given ? strtoull(argv[1], nullptr, 10) : std::random_device{}();
   printf("seed %llu (replay: %s %llu)\n", (unsigned long long)seed(), argv[0], (unsigned long long)seed());
   int tiers = 0, run = 0;
-  for (dm::Tier tier : {dm::Tier::baseline, dm::Tier::avx2}) {
+  for (dm::Tier tier : {dm::Tier::baseline, dm::Tier::avx2, dm::Tier::avx512}) {
     if (!dm::choose_tier(tier)) continue;
     tiers++;
     for (const Test &test : tests()) {
