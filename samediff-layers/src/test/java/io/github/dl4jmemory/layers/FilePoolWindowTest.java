@@ -147,7 +147,7 @@ class FilePoolWindowTest {
       INDArray slots = Nd4j.createFromArray(new long[][] {{3, 5}, {120, 3}});
       INDArray weights = Nd4j.createFromArray(new float[][] {{0.3f, 0.5f}, {0.7f, 0.2f}});
       table.backward(slots, weights, Nd4j.ones(DataType.FLOAT, 2, 67));
-      table.update(iterations[i], 0);
+      table.update(null, iterations[i], 0);
       rows[i] = FilePools.all(table.file()).values().values().dup();
       table.close();
     }

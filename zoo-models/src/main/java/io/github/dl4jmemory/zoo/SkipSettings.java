@@ -44,7 +44,7 @@ record SkipSettings(TuckerMemory memory, List<Span> spans) {
   }
 
   private TuckerMemory sized(int model) {
-    TuckerMemory sized = (TuckerMemory) memory.clone();
+    TuckerMemory sized = memory.clone();
     sized.setNIn(InputType.recurrent(model, RNNFormat.NWC), true);
     return sized;
   }

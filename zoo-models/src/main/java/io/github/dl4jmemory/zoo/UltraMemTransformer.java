@@ -344,7 +344,7 @@ public final class UltraMemTransformer extends TokenZooModel {
             span.from() + " : " + span.after(),
             "count blocks from 0");
       }
-      SkipSettings memories = new SkipSettings((TuckerMemory) memory.clone(), all);
+      SkipSettings memories = new SkipSettings(memory.clone(), all);
       memories.parameters(settings.model()); // refuses sizes that contradict
       return new UltraMemTransformer(settings, memories);
     }
