@@ -272,7 +272,7 @@ public abstract class TuckerMemory extends TokenwiseLayer {
       for (long size : parameter.getValue()) {
         length *= size;
       }
-      count += parameter.getKey().equals(FILTERS) ? 0 : length;
+      count += isState(parameter.getKey()) ? 0 : length;
     }
     return count;
   }
@@ -329,10 +329,10 @@ public abstract class TuckerMemory extends TokenwiseLayer {
   /**
    * The mathematics above on a SameDiff graph. Features are the last axis of the input, [batch,
    * nIn] or [batch, time, nIn]; with rnnFormat(NCW) the input is [batch, nIn, time]. The filters
-   * are an ordinary variable without a gradient: {@code SameDiff.fit} leaves them as they are. The
-   * singular-value loss of rank 2 is the variable {@code name/singularValueLoss}, to be named in
-   * {@code setLossVariables} beside the loss; M2.1 cannot differentiate singular values of other
-   * ranks, and there is no such variable then.
+   * have no gradient: {@code SameDiff.fit} leaves them as they are. The singular-value loss of rank
+   * 2 is the variable {@code name/singularValueLoss}, to be named in {@code setLossVariables}
+   * beside the loss; M2.1 cannot differentiate singular values of other ranks, and there is no such
+   * variable then.
    *
    * @param sd graph
    * @param x input
@@ -357,9 +357,14 @@ public abstract class TuckerMemory extends TokenwiseLayer {
     return key.equals(VALUES) || key.equals(PRE_VALUES);
   }
 
+  /** Whether a parameter is not trained by its gradient, but by a rule of the runtime's own. */
+  boolean isState(String key) {
+    return key.equals(FILTERS);
+  }
+
   @Override
   public IUpdater getUpdaterByParam(String key) {
-    if (key.equals(FILTERS)) {
+    if (isState(key)) {
       return new NoOp();
     }
     return isTable(key) ? valuesUpdater : super.getUpdaterByParam(key);
@@ -367,7 +372,7 @@ public abstract class TuckerMemory extends TokenwiseLayer {
 
   @Override
   public List<Regularization> getRegularizationByParam(String key) {
-    return isTable(key) || key.equals(FILTERS) ? null : super.getRegularizationByParam(key);
+    return isTable(key) || isState(key) ? null : super.getRegularizationByParam(key);
   }
 
   @Override

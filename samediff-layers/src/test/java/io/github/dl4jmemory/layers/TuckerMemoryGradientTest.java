@@ -1,6 +1,7 @@
 package io.github.dl4jmemory.layers;
 
 import java.util.List;
+import java.util.Set;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.deeplearning4j.nn.conf.RNNFormat;
@@ -43,7 +44,7 @@ class TuckerMemoryGradientTest {
             Nd4j.randn(DataType.DOUBLE, 7, Networks.OUT));
     MultiLayerNetwork network = Networks.forGradients(layer);
     gains(network.getLayer(1));
-    AssertGradient.of(network, data, "1_F");
+    AssertGradient.of(network, data, Set.of("1_F"));
   }
 
   static Stream<Arguments> sequences() {
@@ -70,7 +71,7 @@ class TuckerMemoryGradientTest {
         graph,
         new MultiDataSet(
             new INDArray[] {x}, new INDArray[] {y}, new INDArray[] {mask}, new INDArray[] {mask}),
-        "memory_F");
+        Set.of("memory_F"));
   }
 
   /** The gradient of x behind a convolution reaches the parameters of the layer before it. */
@@ -101,7 +102,8 @@ class TuckerMemoryGradientTest {
     gains(graph.getLayer("second"));
     INDArray x = Nd4j.randn(DataType.DOUBLE, 2, 5, Networks.IN);
     INDArray y = Nd4j.randn(DataType.DOUBLE, 2, 5, Networks.OUT);
-    AssertGradient.of(graph, new MultiDataSet(new INDArray[] {x}, new INDArray[] {y}), "second_F");
+    AssertGradient.of(
+        graph, new MultiDataSet(new INDArray[] {x}, new INDArray[] {y}), Set.of("second_F"));
   }
 
   /** No two gains are alike, nor taps of a convolution. */
