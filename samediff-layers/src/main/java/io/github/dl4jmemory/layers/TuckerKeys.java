@@ -1,8 +1,6 @@
 package io.github.dl4jmemory.layers;
 
-import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
-import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /**
@@ -16,15 +14,16 @@ final class TuckerKeys {
   private final int queries;
   private final int rank;
   private final long width; // of one dot product
-  private final long sideKeys;
   private final boolean normalises;
 
   /**
    * What a lookup takes, and what backward needs of how it came about.
    *
    * @param query [tokens, heads, 2, rank, width]
-   * @param keys [heads, 2, rank, sideKeys, width]
-   * @param normalised the queries before the gain, [tokens * queries * 2, rank * width]; null
+   * @param keys [heads, 2, rank, sideKeys, width], normalised, without their gain: with the
+   *     normalisation, both gains are factors of the query, since {@code <gq q, gk k> = <gq gk q,
+   *     k>}
+   * @param normalised the queries before the gains, [tokens * queries * 2, rank * width]; null
    *     without normalisation, like the inverse root mean squares
    */
   record Lookup(
@@ -40,7 +39,6 @@ final class TuckerKeys {
     queries = layer.sharesQuery() ? 1 : heads;
     rank = layer.getRank();
     width = layer.rankKeySize();
-    sideKeys = layer.sideKeys();
     normalises = layer.isQueryKeyNorm();
   }
 
@@ -59,13 +57,12 @@ final class TuckerKeys {
     Rms.normalise(parts(query), queryInverse, parts(query));
     INDArray normalised = sides(query);
     INDArray gained = room.create(normalised.shape());
-    Matrices.scaleColumns(normalised, gain(TuckerMemory.QUERY_GAIN), gained);
+    Matrices.scaleColumns(normalised, gains(), gained);
     INDArray keysInverse = room.create(keys.length() / width, 1);
     keysInverse.assign(Rms.inverse(parts(keys), TuckerMemory.NORM_EPSILON));
-    INDArray gainedKeys = room.create(keys.shape());
-    Rms.normalise(parts(keys), keysInverse, parts(gainedKeys));
-    gainedKeys.muli(keyGain());
-    return new Lookup(perHead(gained, room), gainedKeys, normalised, queryInverse, keysInverse);
+    INDArray normalisedKeys = room.create(keys.shape());
+    Rms.normalise(parts(keys), keysInverse, parts(normalisedKeys));
+    return new Lookup(perHead(gained, room), normalisedKeys, normalised, queryInverse, keysInverse);
   }
 
   /** A query that heads share, once for each. */
@@ -97,8 +94,8 @@ final class TuckerKeys {
     return runtime.getParam(key).reshape('c', 1, rank * width);
   }
 
-  private INDArray keyGain() {
-    return runtime.getParam(TuckerMemory.KEY_GAIN).reshape('c', 1, 1, rank, 1, width);
+  private INDArray gains() {
+    return gain(TuckerMemory.QUERY_GAIN).mul(gain(TuckerMemory.KEY_GAIN));
   }
 
   // ------------------------------------------------------------------------------------ backward
@@ -121,27 +118,20 @@ final class TuckerKeys {
     keys.assign(keysGradient);
     if (normalises) {
       queryBackward(lookup, sides(gradient));
-      keysBackward(lookup, keys);
+      Rms.backward(parts(keys), parts(lookup.keys()), lookup.keysInverse());
     }
     return gradient.reshape('c', tokens, queries * 2 * rank * width);
   }
 
   private void queryBackward(Lookup lookup, INDArray gradient) {
-    INDArray gains = gradient.mul(lookup.normalised()).sum(0);
-    runtime.gradientOf(TuckerMemory.QUERY_GAIN).assign(gains.reshape('c', rank, width));
-    Matrices.scaleColumns(gradient, gain(TuckerMemory.QUERY_GAIN), gradient);
+    INDArray both = gradient.mul(lookup.normalised()).sum(true, 0);
+    gainGradient(TuckerMemory.QUERY_GAIN, both.mul(gain(TuckerMemory.KEY_GAIN)));
+    gainGradient(TuckerMemory.KEY_GAIN, both.mul(gain(TuckerMemory.QUERY_GAIN)));
+    Matrices.scaleColumns(gradient, gains(), gradient);
     Rms.backward(parts(gradient), parts(lookup.normalised()), lookup.queryInverse());
   }
 
-  private void keysBackward(Lookup lookup, INDArray gradient) {
-    DataType type = gradient.dataType();
-    INDArray normalised = Nd4j.createUninitialized(type, heads, 2, rank, sideKeys, width);
-    INDArray keys = runtime.getParam(TuckerMemory.KEYS);
-    Rms.normalise(parts(keys), lookup.keysInverse(), parts(normalised));
-    runtime
-        .gradientOf(TuckerMemory.KEY_GAIN)
-        .assign(gradient.mul(normalised).sum(0, 1, 3).reshape('c', rank, width));
-    gradient.muli(keyGain());
-    Rms.backward(parts(gradient), parts(normalised), lookup.keysInverse());
+  private void gainGradient(String key, INDArray gradient) {
+    runtime.gradientOf(key).assign(gradient.reshape('c', rank, width));
   }
 }

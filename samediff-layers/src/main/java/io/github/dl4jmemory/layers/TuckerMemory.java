@@ -271,7 +271,7 @@ public abstract class TuckerMemory extends TokenwiseLayer {
       for (long size : parameter.getValue()) {
         length *= size;
       }
-      count += parameter.getKey().equals(FILTERS) ? 0 : length;
+      count += isState(parameter.getKey()) ? 0 : length;
     }
     return count;
   }
@@ -347,10 +347,10 @@ public abstract class TuckerMemory extends TokenwiseLayer {
   /**
    * The mathematics above on a SameDiff graph. Features are the last axis of the input, [batch,
    * nIn] or [batch, time, nIn]; with rnnFormat(NCW) the input is [batch, nIn, time]. The filters
-   * are an ordinary variable without a gradient: {@code SameDiff.fit} leaves them as they are. The
-   * singular-value loss of rank 2 is the variable {@code name/singularValueLoss}, to be named in
-   * {@code setLossVariables} beside the loss; M2.1 cannot differentiate singular values of other
-   * ranks, and there is no such variable then.
+   * have no gradient: {@code SameDiff.fit} leaves them as they are. The singular-value loss of rank
+   * 2 is the variable {@code name/singularValueLoss}, to be named in {@code setLossVariables}
+   * beside the loss; M2.1 cannot differentiate singular values of other ranks, and there is no such
+   * variable then.
    *
    * @param sd graph
    * @param x input

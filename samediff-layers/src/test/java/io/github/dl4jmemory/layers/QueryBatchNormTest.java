@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.BitSet;
+import java.util.Set;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.conf.GradientNormalization;
 import org.deeplearning4j.nn.conf.RNNFormat;
@@ -81,7 +82,7 @@ class QueryBatchNormTest {
         new DataSet(
             Nd4j.randn(DataType.DOUBLE, 19, Networks.IN),
             Nd4j.randn(DataType.DOUBLE, 19, Networks.OUT));
-    AssertGradient.of(network, data, "1_" + STATISTICS);
+    AssertGradient.of(network, data, Set.of("1_" + STATISTICS));
   }
 
   @ParameterizedTest

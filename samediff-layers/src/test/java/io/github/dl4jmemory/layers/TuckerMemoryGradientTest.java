@@ -1,14 +1,19 @@
 package io.github.dl4jmemory.layers;
 
 import java.util.List;
+import java.util.Set;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.deeplearning4j.nn.conf.RNNFormat;
+import org.deeplearning4j.nn.conf.inputs.InputType;
+import org.deeplearning4j.nn.conf.layers.RnnOutputLayer;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.nd4j.linalg.activations.Activation;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.DataSet;
@@ -16,6 +21,7 @@ import org.nd4j.linalg.dataset.MultiDataSet;
 import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.learning.config.NoOp;
 import org.nd4j.linalg.learning.config.Sgd;
+import org.nd4j.linalg.lossfunctions.LossFunctions;
 
 /** Numerical gradients of every parameter and of the input, with every option. */
 class TuckerMemoryGradientTest {
@@ -38,7 +44,7 @@ class TuckerMemoryGradientTest {
             Nd4j.randn(DataType.DOUBLE, 7, Networks.OUT));
     MultiLayerNetwork network = Networks.forGradients(layer);
     gains(network.getLayer(1));
-    AssertGradient.of(network, data, "1_F");
+    AssertGradient.of(network, data, Set.of("1_F"));
   }
 
   static Stream<Arguments> sequences() {
@@ -65,7 +71,39 @@ class TuckerMemoryGradientTest {
         graph,
         new MultiDataSet(
             new INDArray[] {x}, new INDArray[] {y}, new INDArray[] {mask}, new INDArray[] {mask}),
-        "memory_F");
+        Set.of("memory_F"));
+  }
+
+  /** The gradient of x behind a convolution reaches the parameters of the layer before it. */
+  @Test
+  void inputOfAConvolvedSequence() {
+    Nd4j.getRandom().setSeed(31);
+    TuckerMemory second =
+        TuckerMemories.second().queryConvolution(3).valuesUpdater(new NoOp()).build();
+    ComputationGraph graph =
+        new ComputationGraph(
+            Networks.settings(DataType.DOUBLE, new NoOp())
+                .graphBuilder()
+                .addInputs("in")
+                .setInputTypes(InputType.recurrent(Networks.IN, RNNFormat.NWC))
+                .addLayer("first", SwiGlu.builder().hiddenSize(3).build(), "in")
+                .addLayer("second", second, "first")
+                .addLayer(
+                    "out",
+                    new RnnOutputLayer.Builder(LossFunctions.LossFunction.MSE)
+                        .nOut(Networks.OUT)
+                        .dataFormat(RNNFormat.NWC)
+                        .activation(Activation.IDENTITY)
+                        .build(),
+                    "second")
+                .setOutputs("out")
+                .build());
+    graph.init();
+    gains(graph.getLayer("second"));
+    INDArray x = Nd4j.randn(DataType.DOUBLE, 2, 5, Networks.IN);
+    INDArray y = Nd4j.randn(DataType.DOUBLE, 2, 5, Networks.OUT);
+    AssertGradient.of(
+        graph, new MultiDataSet(new INDArray[] {x}, new INDArray[] {y}), Set.of("second_F"));
   }
 
   /** No two gains are alike, nor taps of a convolution. */

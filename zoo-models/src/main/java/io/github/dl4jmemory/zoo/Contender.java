@@ -17,6 +17,10 @@ enum Contender {
   MEMORY,
   /** Every feed-forward layer a mixture of experts, 2 for a token. */
   MOE,
+  /** Half as many UltraMems as blocks, each added one block later. */
+  ULTRAMEM,
+  /** An UltraMemV2 beside every feed-forward layer. */
+  ULTRAMEM_V2,
   /** Attention to the first tokens, separators and the last 64 tokens. */
   SEPARATOR_64(64),
   /** The same with 128. */
@@ -77,7 +81,7 @@ enum Contender {
   TokenZooModel model(Settings settings, Vocabulary vocabulary, double learningRate) {
     IntFunction<TokenZooModel> own = hidden -> with(settings, vocabulary, learningRate, hidden);
     int hidden = settings.shape().hidden();
-    if (this != MEMORY && this != MOE) {
+    if (window > 0 || this == DENSE) {
       return own.apply(hidden);
     }
     long target = DENSE.with(settings, vocabulary, learningRate, hidden).multiplyAddsPerToken();
@@ -104,6 +108,9 @@ enum Contender {
       Settings settings, Vocabulary vocabulary, double learningRate, int hidden) {
     return switch (this) {
       case MOE -> moe(settings, vocabulary, learningRate).hidden(hidden).build();
+      case ULTRAMEM, ULTRAMEM_V2 ->
+          new UltraMemContender(settings).model(
+              this == ULTRAMEM_V2, vocabulary.size(), learningRate, hidden);
       case MEMORY -> memory(settings, vocabulary, learningRate).hidden(hidden).build();
       default -> transformer(settings, vocabulary, learningRate).hidden(hidden).build();
     };
@@ -190,7 +197,7 @@ enum Contender {
         .seed(settings.seed());
   }
 
-  private static int warmup(Settings settings) {
+  static int warmup(Settings settings) {
     return settings.steps() / 20;
   }
 }
