@@ -3,14 +3,17 @@
 //   out[r] = rows[r] * weights[group of r],   starts[g] <= r < starts[g+1]
 //
 // Ladder: 1. BLAS, one product a group: with one to four rows it copies the matrix before it multiplies (7 GB/s a core);
-//         2. (this) a matrix is read as it lies, eight of its rows at a time, each in sequence over a part of the columns,
+//         2. (this, few rows) a matrix is read as it lies, eight of its rows at a time, each in sequence over a part of the columns,
 //            and meets up to four rows of the group in registers; the eight rows that come next are prefetched meanwhile.
-//            More rows of the group find the eight in the first cache.
+//            More rows of the group find the eight in the first cache;
+//         3. (this, AVX-512, from eight rows of a group on) tiles of 8 rows x 2 vectors: matmul_tile.h. With half of the
+//            registers, and half as long, tiles gain nothing over 2.
 // A sum is formed in the order of the inner axis, whatever the threads and the other rows.
 // Floor: each matrix that has rows is read once; 2 operations for each of its elements and each row. Output: assigned.
 #include <omp.h>
 
 #include "../kernels.h"
+#include "matmul_tile.h"
 #include "simd.h"
 #include "tier.h"
 
@@ -21,15 +24,8 @@ namespace {
 constexpr int kInner = 8;             // rows of a matrix at a time
 constexpr int64_t kPartBytes = 6144;  // of a row of a matrix at most, for one task: the longer, the faster it is read
 
-template <class T>
-struct Product {
-  const T *rows;
-  int64_t nIn;
-  const T *weights;  // from the first column of the part
-  int64_t nOut;
-  int64_t columns;  // of the part
-  T *out;           // likewise
-};
+// Rows of a group from which tiles are worth it.
+constexpr int64_t kTiledFrom = kVectorBytes == 64 ? 8 : INT64_MAX;
 
 // out[r][c..c+line) = (or +=) sum over K of rows[r][k] * weights[k][c..c+line), for R rows.
 template <class T, int R, int K, bool assign>
@@ -113,6 +109,10 @@ int32_t grouped_matmul(const T *rows, const T *weights, const int64_t *starts, i
     const int64_t from = starts[group], to = starts[group + 1];
     if (from == to) continue;
     const Product<T> p = {rows, nIn, weights + group * nIn * nOut + column, nOut, least(width, nOut - column), out + column};
+    if (to - from >= kTiledFrom) {
+      for (int64_t row = from; row < to; row += kMostRows) matmul_part(p, row, least(kMostRows, to - row), row == from);
+      continue;
+    }
     int64_t k = 0;
     for (; k + kInner <= nIn; k += kInner) add_inner<T, kInner>(p, from, to, k);
     for (; k < nIn; k++) add_inner<T, 1>(p, from, to, k);

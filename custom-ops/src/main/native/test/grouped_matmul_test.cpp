@@ -1,10 +1,12 @@
-// grouped_matmul against plain loops: groups with no rows up to more than two batches of four, sizes around whole lines.
+// grouped_matmul against plain loops: groups with no rows, few, and more than meet a matrix together; sizes around whole lines.
+#include <cstring>
+
 #include "typed.h"
 
 namespace {
 
-const int64_t kStarts[] = {0, 0, 1, 3, 6, 10, 10, 19, 19};
-constexpr int64_t kGroups = 8, kRows = 19;
+const int64_t kStarts[] = {0, 0, 1, 3, 6, 10, 10, 19, 34, 107, 107};
+constexpr int64_t kGroups = 10, kRows = 107;
 
 struct Size {
   int64_t nIn, nOut;
@@ -36,6 +38,26 @@ void products() {
       EXPECT(out.same_bits(first), "%d threads give another result", threads);
     }
   }
+}
+
+template <class T>
+void rows_alone() {
+  const int64_t nIn = 43, nOut = 67, one[] = {0, 1};
+  const Array<T> rows = normals<T>(kRows * nIn), weights = normals<T>(kGroups * nIn * nOut);
+  Array<T> together(kRows * nOut), alone(nOut);
+  EXPECT(grouped(rows.data(), weights.data(), kStarts, kGroups, nIn, nOut, together.data(), 2) == DM_OK, "together");
+  for (int64_t g = 0; g < kGroups; g++) {
+    for (int64_t r = kStarts[g]; r < kStarts[g + 1]; r++) {
+      EXPECT(grouped(rows.data() + r * nIn, weights.data() + g * nIn * nOut, one, int64_t(1), nIn, nOut, alone.data(), 1) == DM_OK,
+             "alone");
+      EXPECT(!std::memcmp(alone.data(), together.data() + r * nOut, size_t(nOut) * sizeof(T)), "row %lld", (long long)r);
+    }
+  }
+}
+
+TEST(a_row_of_a_grouped_product_does_not_depend_on_the_others) {
+  rows_alone<float>();
+  rows_alone<double>();
 }
 
 TEST(grouped_products_are_those_of_plain_loops) {
