@@ -52,8 +52,7 @@ public final class DecodeCurve {
     SeparatorCacheSettings.Builder settings =
         SeparatorCacheSettings.builder().rotary(10000, HEAD_SIZE);
     SeparatorCache full = cache(settings.size(1 << 30).build());
-    SeparatorCache small =
-        cache(settings.initial(4).separators(64).window(256).size(800).build());
+    SeparatorCache small = cache(settings.initial(4).separators(64).window(256).size(800).build());
     for (int context = 1024; context <= largest; context *= 2) {
       double smallMillis = periodMillis(small, context);
       double fullMillis = stretchMillis(full, context);

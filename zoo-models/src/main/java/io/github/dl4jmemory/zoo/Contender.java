@@ -109,8 +109,8 @@ enum Contender {
     return switch (this) {
       case MOE -> moe(settings, vocabulary, learningRate).hidden(hidden).build();
       case ULTRAMEM, ULTRAMEM_V2 ->
-          new UltraMemContender(settings).model(
-              this == ULTRAMEM_V2, vocabulary.size(), learningRate, hidden);
+          new UltraMemContender(settings)
+              .model(this == ULTRAMEM_V2, vocabulary.size(), learningRate, hidden);
       case MEMORY -> memory(settings, vocabulary, learningRate).hidden(hidden).build();
       default -> transformer(settings, vocabulary, learningRate).hidden(hidden).build();
     };
