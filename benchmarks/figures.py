@@ -190,5 +190,27 @@ FIGURES = {
             Side("java", "memory-step", label="ours, native kernels"),
             same=0.99,
         ),
+        Figure(
+            "decode-flat",
+            "CPU time of decoding with a separator cache (4 initial tokens, 64 separators, window 256, size 800, rotary positions"
+            " in the cache, 12 heads of 64), over a whole period of the cache, after 64K tokens / after 1K",
+            1.1,
+            "lower",
+            "cpu",
+            Side("java", "separator-decode-65536"),
+            Side("java", "separator-decode-1024", label="ours after 1K tokens"),
+        ),
+        Figure(
+            "decode-floor",
+            "time of reading in sequence the keys and values that are kept / time of the decoding op, 16 texts of 562 tokens,"
+            " 12 heads of 64, rotary positions in the cache",
+            0.7,
+            "higher",
+            "wall",
+            Side("java", "decode-from-cache"),
+            Side("read", label="sequential read in the same process"),
+            bytes_moved=2 * 16 * 12 * 562 * 64 * 4,
+            bound="Keys and values come from memory once, as they lie; keys are turned between their load and their product.",
+        ),
     )
 }

@@ -114,7 +114,18 @@ enum dm_status : int32_t {
   DM_API int32_t dm_separator_attention_bp_##SUFFIX(                                                                 \
       const T *query, const T *keys, const T *values, const int8_t *kinds, const T *out, const T *logSums,           \
       const T *outGradients, int64_t batch, int64_t time, int64_t heads, int64_t keyValueHeads, int64_t headSize,    \
-      int64_t initial, int64_t window, T *queryGradients, T *keyGradients, T *valueGradients, int32_t threads);
+      int64_t initial, int64_t window, T *queryGradients, T *keyGradients, T *valueGradients, int32_t threads);  \
+  /* Attention of one token an example to a cache of keys and values.                                              */ \
+  /*   query, out [batch, heads, headSize]; keys, values [batch, keyValueHeads, capacity, headSize]                */ \
+  /*   counts [batch], 0 to capacity (not checked): keys of the example, from 0 on; with none, out is zero         */ \
+  /*   rotary > 0, even: so many features of a head turn, i with i + rotary/2, key j to position j and the query to */ \
+  /*   position counts[b] - 1; cosines, sines [capacity or more, rotary/2].  rotary = 0: these are not read        */ \
+  /*   weights [batch, heads, capacity]: the first counts[b] of a row assigned, the softmax.  out: assigned.       */ \
+  /* More threads than one are used only where each has enough to read.                                            */ \
+  DM_API int32_t dm_decode_attention_##SUFFIX(                                                                       \
+      const T *query, const T *keys, const T *values, const int64_t *counts, const T *cosines, const T *sines,       \
+      int64_t batch, int64_t heads, int64_t keyValueHeads, int64_t capacity, int64_t headSize, int64_t rotary,       \
+      T *weights, T *out, int32_t threads);
 
 DM_KERNELS(float, f32)
 DM_KERNELS(double, f64)

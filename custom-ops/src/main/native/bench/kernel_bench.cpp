@@ -1,7 +1,7 @@
 // Checks each kernel against a spot value, then times it beside its floor: kernel_bench [threads] [table slots] [runs] [parts]
 //
 // Defaults: 2 threads, 1048576 slots of 512 floats (2 GiB), 11 runs, parts "lsb": l lookup, s selection, b bag,
-// u Tucker lookup and expanded bag (UltraMem), t forward + backward + Adam (7 GiB at the default size), f gather + update with 64 floats at 512K and at 16M slots (5 GiB).
+// u Tucker lookup and expanded bag (UltraMem), d decoding from a cache, t forward + backward + Adam (7 GiB at the default size), f gather + update with 64 floats at 512K and at 16M slots (5 GiB).
 // The floors (an FMA loop, a sequential read of the table) are measured in the same run, alternating with the kernel: every
 // figure is the median over the runs, with the least in brackets; shares are medians of the ratios of neighbouring runs.
 #include <omp.h>
@@ -312,6 +312,31 @@ void step(int64_t slotCount, int64_t valueSize, int64_t bags, int64_t bagSize, b
          parts[0] * 1e3, parts[1] * 1e3, parts[2] * 1e3, parts[3] * 1e3, (long long)b.rowCount);
 }
 
+// One token for each text against a cache of 562 keys and values a head, of size 64; rotary features of each turn.
+void decode(int64_t texts, int64_t heads, int64_t keyValueHeads, int64_t rotary, const char *name) {
+  const int64_t kept = 562, size = 64, numbers = texts * keyValueHeads * kept * size;
+  Table keys(numbers), values(numbers);
+  const std::vector<float> query = normals(texts * heads * size);
+  std::vector<float> cosines(static_cast<size_t>(kept * rotary / 2 + 1), 0.6f), sines(cosines.size(), 0.8f);
+  std::vector<float> weights(static_cast<size_t>(texts * heads * kept)), out(query.size());
+  const std::vector<int64_t> counts(static_cast<size_t>(texts), kept);
+  const auto run = [&] {
+    dm_decode_attention_f32(query.data(), keys.data, values.data, counts.data(), cosines.data(), sines.data(), texts, heads,
+                            keyValueHeads, kept, size, rotary, weights.data(), out.data(), threads);
+  };
+  run();
+  double sum = 0, first = 0;  // of the weights of a head, and its first output from them
+  for (int64_t j = 0; j < kept; j++) {
+    sum += double(weights[size_t(j)]);
+    first += double(weights[size_t(j)]) * double(values.data[j * size]);
+  }
+  require(std::fabs(sum - 1) < 1e-5 && std::fabs(first - double(out[0])) < 1e-4, "decoding");
+  compare(name, double(2 * numbers * 4), run, double(2 * numbers * 4), [&] {
+    read_all(keys.data, numbers);
+    read_all(values.data, numbers);
+  }, "GB/s   ");
+}
+
 }  // namespace
 
 int main(int argc, char **argv) {
@@ -333,6 +358,13 @@ int main(int argc, char **argv) {
     tucker_selection();
     expanded(256);
     expanded(1);
+  }
+  if (strchr(parts, 'd')) {
+    decode(1, 12, 12, 0, "decode, 1 text");
+    decode(1, 12, 12, 64, "decode, 1 text, rotary");
+    decode(16, 12, 12, 0, "decode, 16 texts");
+    decode(16, 12, 12, 64, "decode, 16 texts, rotary");
+    decode(32, 32, 8, 64, "decode, 32 texts, groups of 4");
   }
   if (strchr(parts, 'b')) bag(slotCount, 1024);
   if (strchr(parts, 't')) step(slotCount, 512, 1024, 128, true, "step with Adam");

@@ -147,6 +147,14 @@ const char *dm_instruction_set(void) { return dm::kernels().name; }
     return dm::kernels().separator_attention_bp_##SUFFIX(query, keys, values, kinds, out, logSums, outGradients, batch,     \
                                                          time, heads, keyValueHeads, headSize, initial, window,             \
                                                          queryGradients, keyGradients, valueGradients, threads);            \
+  }                                                                                                                         \
+  int32_t dm_decode_attention_##SUFFIX(                                                                                     \
+      const T *query, const T *keys, const T *values, const int64_t *counts, const T *cosines, const T *sines,              \
+      int64_t batch, int64_t heads, int64_t keyValueHeads, int64_t capacity, int64_t headSize, int64_t rotary,              \
+      T *weights, T *out, int32_t threads) {                                                                                \
+    return dm::kernels().decode_attention_##SUFFIX(query, keys, values, counts, cosines, sines, batch, heads,               \
+                                                   keyValueHeads, capacity, headSize, rotary, weights, out,                 \
+                                                   threads);                                                                \
   }
 
 DM_FORWARD(float, f32)

@@ -21,6 +21,7 @@ namespace dm {
   ENTRY(bag_sgd)              \
   ENTRY(separator_attention)  \
   ENTRY(separator_attention_bp) \
+  ENTRY(decode_attention)     \
   ENTRY(tucker_topk)          \
   ENTRY(tucker_select)        \
   ENTRY(tucker_topk_bp)       \

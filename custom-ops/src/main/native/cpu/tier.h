@@ -58,6 +58,10 @@ int32_t separator_attention_bp(const T *query, const T *keys, const T *values, c
                                const T *outGradients, int64_t batch, int64_t time, int64_t heads, int64_t keyValueHeads,
                                int64_t headSize, int64_t initial, int64_t window, T *queryGradients, T *keyGradients,
                                T *valueGradients, int32_t threads);
+template <class T>
+int32_t decode_attention(const T *query, const T *keys, const T *values, const int64_t *counts, const T *cosines, const T *sines,
+                         int64_t batch, int64_t heads, int64_t keyValueHeads, int64_t capacity, int64_t headSize, int64_t rotary,
+                         T *weights, T *out, int32_t threads);
 
 // Those of tables of compact rows.
 int32_t compact_bag(int32_t storage, const void *values, const float *scales, const int64_t *slots, const float *weights,

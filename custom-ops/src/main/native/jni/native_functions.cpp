@@ -157,6 +157,15 @@ DM_METHOD(jlong, separatorAttentionBp)
                 0);
 }
 
+DM_METHOD(jlong, decodeAttention)
+(JNIEnv *, jclass, jboolean isDouble, jlong query, jlong keys, jlong values, jlong counts, jlong cosines, jlong sines,
+ jlong batch, jlong heads, jlong keyValueHeads, jlong capacity, jlong headSize, jlong rotary, jlong weights, jlong out,
+ jint threads) {
+  return result(DM_CALL(dm_decode_attention, at(query), at(keys), at(values), at(counts), at(cosines), at(sines), batch, heads,
+                        keyValueHeads, capacity, headSize, rotary, at(weights), at(out), threads),
+                0);
+}
+
 // rowCountAddress: where the number of distinct rows is stored, as one long.
 DM_METHOD(jlong, groupByRow)
 (JNIEnv *, jclass, jlong slots, jlong accesses, jlong slotCount, jlong order, jlong rows, jlong starts, jlong scratch,

@@ -38,6 +38,9 @@ interface Workload {
       case "reads-and-update" -> new ReadsAndUpdate(shape);
       case "experts-decode" -> new ExpertsDecode(shape);
       case "memory-step" -> new MemoryStep(shape);
+      case "separator-decode-1024" -> new SeparatorDecode(1024);
+      case "separator-decode-65536" -> new SeparatorDecode(65536);
+      case "decode-from-cache" -> new DecodeFromCache();
       default -> throw new IllegalArgumentException("no such workload: " + name);
     };
   }

@@ -149,6 +149,16 @@ final class DoubleLanes extends Lanes<double[]> {
   }
 
   @Override
+  void turn(double[] x, double[] cosines, double[] sines, int half) {
+    for (int i = 0; i < half; i++) {
+      double a = x[i];
+      double b = x[i + half];
+      x[i] = a * cosines[i] - b * sines[i];
+      x[i + half] = b * cosines[i] + a * sines[i];
+    }
+  }
+
+  @Override
   void subtract(double[] y, double[] x, int length) {
     for (int j = 0; j < length; j++) {
       y[j] -= x[j];

@@ -149,6 +149,16 @@ final class FloatLanes extends Lanes<float[]> {
   }
 
   @Override
+  void turn(float[] x, float[] cosines, float[] sines, int half) {
+    for (int i = 0; i < half; i++) {
+      float a = x[i];
+      float b = x[i + half];
+      x[i] = a * cosines[i] - b * sines[i];
+      x[i + half] = b * cosines[i] + a * sines[i];
+    }
+  }
+
+  @Override
   void subtract(float[] y, float[] x, int length) {
     for (int j = 0; j < length; j++) {
       y[j] -= x[j];

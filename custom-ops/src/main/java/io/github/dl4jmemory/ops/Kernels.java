@@ -110,4 +110,7 @@ interface Kernels {
 
   /** The kernels of UltraMem. */
   UltraMemKernels ultraMem();
+
+  /** The kernel of decoding from a cache. */
+  DecodeKernels decode();
 }

@@ -52,6 +52,9 @@ abstract class Lanes<A> {
   /** {@code x[j] *= factor}. */
   abstract void scale(A x, int length, double factor);
 
+  /** Turns the pairs {@code (x[i], x[i + half])}, i below half, by these angles. */
+  abstract void turn(A x, A cosines, A sines, int half);
+
   /** {@code y[j] -= x[j]}. */
   abstract void subtract(A y, A x, int length);
 }

@@ -384,6 +384,90 @@ public final class MemoryOps {
   }
 
   /**
+   * Attention of one token to a cache of keys and values, for each row of a batch to as many as the
+   * row holds:
+   *
+   * <pre>
+   * out[b, h] = sum over j &lt; counts[b] of p[j] * values[b, g, j],   g = h * keyValueHeads / heads
+   * p         = softmax over j &lt; counts[b] of query[b, h] . keys[b, g, j] / sqrt(headSize)
+   * </pre>
+   *
+   * Positions are the caller's. A row that holds no keys gives zeros.
+   *
+   * <p>Cost: the first counts[b] keys and values of each row are read once, with 2 * headSize
+   * multiply-adds for each of them and head; nothing is allocated that grows with the cache.
+   * Several threads are used only where each has a megabyte to read.
+   *
+   * <p>Source: Vaswani et al. 2017 (arXiv 1706.03762), equation (1); grouped heads: Ainslie et al.
+   * 2023 (arXiv 2305.13245).
+   *
+   * @param query [batch, heads, headSize] FLOAT or DOUBLE
+   * @param keys [batch, keyValueHeads, capacity, headSize], dtype of query, contiguous;
+   *     keyValueHeads divides heads
+   * @param values shape and dtype of keys, contiguous
+   * @param counts [batch] LONG: keys of each row, 0 to capacity
+   * @param weightsOut [batch, heads, capacity], dtype of query, contiguous: the first counts[b] of
+   *     a row are assigned p, the others stay as they are
+   * @param out [batch, heads, headSize], dtype of query: assigned
+   * @throws IllegalArgumentException as the class says; if keyValueHeads does not divide heads, a
+   *     count is out of range, or the cache or weightsOut is not contiguous
+   */
+  public static void decodeAttention(
+      INDArray query,
+      INDArray keys,
+      INDArray values,
+      INDArray counts,
+      INDArray weightsOut,
+      INDArray out) {
+    DecodeAttention.attend(
+        new DecodeInput(query, keys, values, counts, null, null), weightsOut, out);
+  }
+
+  /**
+   * {@link #decodeAttention(INDArray, INDArray, INDArray, INDArray, INDArray, INDArray)} with
+   * rotary positions within the cache: key j, which is kept as it was projected, is turned to
+   * position j as it is read, and the query to position counts[b] - 1, its own place. So keys may
+   * be moved within the cache without a change to them.
+   *
+   * <pre>
+   * turned[i]        = x[i] * cosines[j, i] - x[i + half] * sines[j, i]        i &lt; half = rotary / 2
+   * turned[i + half] = x[i + half] * cosines[j, i] + x[i] * sines[j, i]
+   * turned[i]        = x[i]                                                    i &gt;= rotary
+   * </pre>
+   *
+   * <p>Cost: as there, and 2 * rotary multiply-adds for each key; the table is read from a cache of
+   * the processor, where it stays.
+   *
+   * <p>Sources: Su et al. 2021 (arXiv 2104.09864), equation (34); positions within the cache: Xiao
+   * et al. 2023 (arXiv 2309.17453), section 3.2, and Chen et al. 2025 (arXiv 2412.12094), section
+   * 3.3.
+   *
+   * @param query [batch, heads, headSize] FLOAT or DOUBLE, not turned
+   * @param keys [batch, keyValueHeads, capacity, headSize], dtype of query, contiguous, not turned
+   * @param values shape and dtype of keys, contiguous
+   * @param counts [batch] LONG: keys of each row, 0 to capacity
+   * @param cosines [positions, rotary / 2], dtype of query; positions at least capacity, rotary at
+   *     most headSize
+   * @param sines shape and dtype of cosines
+   * @param weightsOut [batch, heads, capacity], dtype of query, contiguous: the first counts[b] of
+   *     a row are assigned p, the others stay as they are
+   * @param out [batch, heads, headSize], dtype of query: assigned
+   * @throws IllegalArgumentException as there; if the table is too short or has too many angles
+   */
+  public static void decodeAttention(
+      INDArray query,
+      INDArray keys,
+      INDArray values,
+      INDArray counts,
+      INDArray cosines,
+      INDArray sines,
+      INDArray weightsOut,
+      INDArray out) {
+    DecodeAttention.attend(
+        new DecodeInput(query, keys, values, counts, cosines, sines), weightsOut, out);
+  }
+
+  /**
    * Rows that are sorted by group, times the matrix of their group: {@code out[r] = rows[r]
    * weights[g]} for {@code starts[g] <= r < starts[g + 1]}. Matrices of groups without rows are not
    * read. Made for few rows a group (a mixture of experts at decoding): each matrix is read once,

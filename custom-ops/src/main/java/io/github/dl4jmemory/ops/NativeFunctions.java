@@ -427,5 +427,23 @@ final class NativeFunctions {
       long weightGradients,
       int threads);
 
+  static native long decodeAttention(
+      boolean isDouble,
+      long query,
+      long keys,
+      long values,
+      long counts,
+      long cosines,
+      long sines,
+      long batch,
+      long heads,
+      long keyValueHeads,
+      long capacity,
+      long headSize,
+      long rotary,
+      long weights,
+      long out,
+      int threads);
+
   static native String instructionSet();
 }

@@ -364,6 +364,11 @@ final class NativeKernels implements Kernels {
     return new NativeUltraMemKernels();
   }
 
+  @Override
+  public DecodeKernels decode() {
+    return new NativeDecodeKernels();
+  }
+
   static boolean isDouble(INDArray array) {
     return array.dataType() == DataType.DOUBLE;
   }

@@ -159,4 +159,9 @@ final class PortableKernels implements Kernels {
   public UltraMemKernels ultraMem() {
     return new PortableUltraMemKernels();
   }
+
+  @Override
+  public DecodeKernels decode() {
+    return PortableDecode.kernels();
+  }
 }

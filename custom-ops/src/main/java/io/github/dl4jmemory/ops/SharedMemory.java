@@ -17,7 +17,21 @@ final class SharedMemory {
     if (a == null || b == null || a.isEmpty() || b.isEmpty()) {
       return false;
     }
-    return holds(a, Dense.address(b)) || holds(b, Dense.address(a));
+    long first = Dense.address(a);
+    long second = Dense.address(b);
+    if (first + extent(a) <= second || second + extent(b) <= first) {
+      return false;
+    }
+    return holds(a, second) || holds(b, first);
+  }
+
+  /** Bytes from the first element to the end of the last. */
+  private static long extent(INDArray array) {
+    long elements = 1;
+    for (int axis = 0; axis < array.rank(); axis++) {
+      elements += (array.size(axis) - 1) * array.stride(axis);
+    }
+    return elements * array.dataType().width();
   }
 
   /** Whether an element of the array stands at the address. */
