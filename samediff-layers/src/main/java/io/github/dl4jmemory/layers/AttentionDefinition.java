@@ -47,6 +47,21 @@ record AttentionDefinition(SameDiff sd, AttentionLayer layer) {
     return sd.expandDims(sd.range(zero, time.castTo(type), one, type), 0);
   }
 
+  /** Flags [batch, time, 1] as BYTE [batch, time]: 0 a token, 1 a separator, 2 padding. */
+  SDVariable kinds(SDVariable flags, SDVariable mask) {
+    SDVariable kinds = sd.squeeze(flags, 2);
+    if (mask != null) {
+      SDVariable kept = mask.castTo(flags.dataType());
+      kinds = kinds.mul(kept).add(kept.rsub(1).mul(2));
+    }
+    return kinds.castTo(DataType.INT8);
+  }
+
+  /** The separators before each token: [batch, time]. */
+  SDVariable segments(SDVariable kinds, DataType type) {
+    return sd.cumsum(kinds.eq(1).castTo(type), true, false, 1);
+  }
+
   /** Heads [batch, time, heads, headSize], turned by positions [1 or batch, time]. */
   SDVariable rotated(SDVariable x, SDVariable positions) {
     int turned = layer.rotarySize();

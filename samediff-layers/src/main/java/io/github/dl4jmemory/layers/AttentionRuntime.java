@@ -89,12 +89,12 @@ abstract class AttentionRuntime<C extends AttentionLayer, A> extends LayerRuntim
     assertInputSet(false);
     AttentionSteps steps = steps(requireSequence(input));
     applyDropOutIfNecessary(training, workspaces);
-    Kept forward = forward(steps, new KeptArrays(dataType, training, workspaces));
+    Kept forward = forward(steps, new ForwardArrays(dataType, training, workspaces));
     kept = training ? forward : null;
     return output(steps, forward.mixed, workspaces);
   }
 
-  private Kept forward(AttentionSteps steps, KeptArrays arrays) {
+  private Kept forward(AttentionSteps steps, ForwardArrays arrays) {
     INDArray x = features(steps, input.castTo(dataType));
     Projections rows = project(steps, x, arrays);
     INDArray mixed = arrays.create(steps.tokens(), width);
@@ -111,7 +111,7 @@ abstract class AttentionRuntime<C extends AttentionLayer, A> extends LayerRuntim
     return new Kept(steps, rows, mixed, logSums);
   }
 
-  final Projections project(AttentionSteps steps, INDArray x, KeptArrays arrays) {
+  final Projections project(AttentionSteps steps, INDArray x, ForwardArrays arrays) {
     Projections rows = unturned(steps, x, arrays);
     rotary.turn(rows.q, steps.below(), steps::position);
     rotary.turn(rows.k, steps.below(), steps::position);
@@ -119,7 +119,7 @@ abstract class AttentionRuntime<C extends AttentionLayer, A> extends LayerRuntim
   }
 
   /** Without positions. */
-  final Projections unturned(AttentionSteps steps, INDArray x, KeptArrays arrays) {
+  final Projections unturned(AttentionSteps steps, INDArray x, ForwardArrays arrays) {
     INDArray q = product(x, getParam(AttentionLayer.WQ), arrays.create(steps.tokens(), width));
     INDArray k = product(x, getParam(AttentionLayer.WK), arrays.create(steps.tokens(), keyWidth));
     INDArray v = product(x, getParam(AttentionLayer.WV), arrays.create(steps.tokens(), keyWidth));
@@ -149,7 +149,8 @@ abstract class AttentionRuntime<C extends AttentionLayer, A> extends LayerRuntim
     assertInputSet(true);
     Kept forward = kept;
     if (forward == null) { // epsilons from outside, without a forward pass in training mode
-      forward = forward(steps(requireSequence(input)), new KeptArrays(dataType, false, workspaces));
+      forward =
+          forward(steps(requireSequence(input)), new ForwardArrays(dataType, false, workspaces));
     }
     AttentionSteps steps = forward.steps;
     INDArray outGradient = steps.rows(epsilon.castTo(dataType));

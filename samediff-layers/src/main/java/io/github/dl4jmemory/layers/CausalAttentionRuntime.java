@@ -76,7 +76,7 @@ final class CausalAttentionRuntime<A> extends AttentionRuntime<CausalAttention, 
         "call rnnClearPreviousState() before another batch");
     AttentionSteps later = steps.from(cache.length());
     INDArray x = features(later, sequence.castTo(dataType));
-    Projections rows = project(later, x, new KeptArrays(dataType, false, workspaces));
+    Projections rows = project(later, x, new ForwardArrays(dataType, false, workspaces));
     cache.append(heap(rows.k()), heap(rows.v()), later.keep(), later.time());
     A mixed = reals.allocate(Math.toIntExact(later.tokens() * width));
     cache.attend(kernel, heads, heap(rows.q()), mixed, later.time());

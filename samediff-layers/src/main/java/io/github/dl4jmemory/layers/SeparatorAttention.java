@@ -275,9 +275,9 @@ public final class SeparatorAttention extends AttentionLayer {
     boolean turn = isChannelsFirst(input);
     SDVariable all = turn ? input.permute(0, 2, 1) : input;
     SDVariable x = definition.onAxis(all, 3, 2, 0, width());
-    SDVariable kinds = kinds(sd, definition.onAxis(all, 3, 2, width(), getNIn()), mask);
+    SDVariable kinds = definition.kinds(definition.onAxis(all, 3, 2, width(), getNIn()), mask);
     SDVariable positions =
-        bilevelPositions ? segments(sd, kinds, x.dataType()) : definition.positions(x);
+        bilevelPositions ? definition.segments(kinds, x.dataType()) : definition.positions(x);
     SDVariable mixed =
         SDMemory.separatorAttention(
             sd,
@@ -290,21 +290,6 @@ public final class SeparatorAttention extends AttentionLayer {
             window == 0 ? Integer.MAX_VALUE : window);
     SDVariable out = definition.output(mixed, x, parameters, mask);
     return turn ? out.permute(0, 2, 1) : out;
-  }
-
-  /** Flags [batch, time, 1] as BYTE [batch, time]: 0 a token, 1 a separator, 2 padding. */
-  private static SDVariable kinds(SameDiff sd, SDVariable flags, SDVariable mask) {
-    SDVariable kinds = sd.squeeze(flags, 2);
-    if (mask != null) {
-      SDVariable kept = mask.castTo(flags.dataType());
-      kinds = kinds.mul(kept).add(kept.rsub(1).mul(2));
-    }
-    return kinds.castTo(DataType.INT8);
-  }
-
-  /** The separators before each token: [batch, time]. */
-  private static SDVariable segments(SameDiff sd, SDVariable kinds, DataType type) {
-    return sd.cumsum(kinds.eq(1).castTo(type), true, false, 1);
   }
 
   @Override

@@ -93,7 +93,7 @@ final class SeparatorAttentionRuntime<A> extends AttentionRuntime<SeparatorAtten
         Require.describe(array),
         "call rnnClearPreviousState() before another batch");
     INDArray x = features(steps, sequence.castTo(dataType));
-    Projections rows = unturned(steps, x, new KeptArrays(dataType, false, workspaces));
+    Projections rows = unturned(steps, x, new ForwardArrays(dataType, false, workspaces));
     INDArray mixed = matrix(steps, width);
     cache.step(
         heads(steps, rows.q()),

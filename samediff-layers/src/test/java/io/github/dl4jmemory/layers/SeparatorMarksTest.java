@@ -55,6 +55,9 @@ class SeparatorMarksTest {
             .getSecond();
     AssertClose.same("gradient", new double[6], gradient);
     assertEquals(0, runtime.numParams());
+    assertArrayEquals(
+        new int[] {11, 13, 198},
+        ((SeparatorMarks) runtime.clone().conf().getLayer()).getSeparators());
   }
 
   @Test
@@ -63,6 +66,10 @@ class SeparatorMarksTest {
     runtime.setMaskArray(Nd4j.createFromArray(new float[][] {{0, 1, 1}, {1, 1, 0}}));
     INDArray ids = Nd4j.createFromArray(new float[][] {{13, 13, 12}, {198, 0, Float.NaN}});
     AssertClose.same("flags", new double[] {0, 1, 0, 1, 0, 0}, activate(runtime, ids));
+    LayerRuntime<?> ofZero = runtime(SeparatorMarks.builder().separators(0).build());
+    ofZero.setMaskArray(Nd4j.createFromArray(new float[][] {{0, 1, 1}}));
+    INDArray zeros = Nd4j.zeros(DataType.FLOAT, 1, 3);
+    AssertClose.same("flags of 0", new double[] {0, 1, 1}, activate(ofZero, zeros));
   }
 
   /** "ABC,DE.FG" and a line break: a separator is the last token of its segment. */

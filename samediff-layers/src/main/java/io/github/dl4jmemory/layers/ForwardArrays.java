@@ -12,7 +12,7 @@ import org.nd4j.linalg.factory.Nd4j;
  *
  * @param keep whether backward may follow
  */
-record KeptArrays(DataType dataType, boolean keep, LayerWorkspaceMgr workspaces) {
+record ForwardArrays(DataType dataType, boolean keep, LayerWorkspaceMgr workspaces) {
 
   /** An array of the network's type, to be assigned. */
   INDArray create(long... shape) {
