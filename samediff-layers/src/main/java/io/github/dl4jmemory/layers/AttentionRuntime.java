@@ -112,11 +112,17 @@ abstract class AttentionRuntime<C extends AttentionLayer, A> extends LayerRuntim
   }
 
   final Projections project(AttentionSteps steps, INDArray x, ForwardArrays arrays) {
+    Projections rows = unturned(steps, x, arrays);
+    rotary.turn(rows.q, steps.below(), steps::position);
+    rotary.turn(rows.k, steps.below(), steps::position);
+    return rows;
+  }
+
+  /** Without positions. */
+  final Projections unturned(AttentionSteps steps, INDArray x, ForwardArrays arrays) {
     INDArray q = product(x, getParam(AttentionLayer.WQ), arrays.create(steps.tokens(), width));
     INDArray k = product(x, getParam(AttentionLayer.WK), arrays.create(steps.tokens(), keyWidth));
     INDArray v = product(x, getParam(AttentionLayer.WV), arrays.create(steps.tokens(), keyWidth));
-    rotary.turn(q, steps.below(), steps::position);
-    rotary.turn(k, steps.below(), steps::position);
     return new Projections(q, k, v);
   }
 
@@ -131,7 +137,7 @@ abstract class AttentionRuntime<C extends AttentionLayer, A> extends LayerRuntim
   }
 
   /** Rows as [batch, time, heads, headSize]. */
-  private INDArray heads(AttentionSteps steps, INDArray rows) {
+  final INDArray heads(AttentionSteps steps, INDArray rows) {
     return rows.reshape('c', steps.batch(), steps.time(), rows.size(1) / headSize, headSize);
   }
 

@@ -1,8 +1,11 @@
 package io.github.dl4jmemory.layers;
 
 import io.github.dl4jmemory.ops.SDMemory;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.conf.ComputationGraphConfiguration.GraphBuilder;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.graph.ComputationGraph;
@@ -42,6 +45,12 @@ import org.nd4j.linalg.api.buffer.DataType;
  * <p>Rotary positions are those of the text, as in CausalAttention, or with {@link
  * Builder#bilevelPositions} the number of separators before a token.
  *
+ * <p>{@code rnnTimeStep} continues the sequence, by several tokens or one, with a {@link
+ * SeparatorCache} as the layer's state; {@code rnnGetPreviousState} returns copies of it as {@link
+ * SeparatorCache#state} describes them. Without {@link Builder#cache}, steps give what the whole
+ * sequence gives, and the cache grows by its separators (with window 0, by all tokens). With it,
+ * the cache stops growing: for texts without end. Not with bilevel positions.
+ *
  * <p>Cost of a token forward: {@code 2 model (model + keyValueHeads * headSize)} multiply-adds for
  * the projections and {@code 2 model} for each visible token, however many others lie between;
  * backward 2 and 2.5 times that. Memory grows linearly with time.
@@ -54,10 +63,12 @@ public final class SeparatorAttention extends AttentionLayer {
   private static final long serialVersionUID = 1L;
 
   private static final String TITLE = "SeparatorAttention";
+  private static final int MOST_TOKENS = 1 << 30;
 
   private int initial;
   private int window;
   private boolean bilevelPositions;
+  private SeparatorCacheSettings cache;
 
   /** For Jackson. */
   private SeparatorAttention() {}
@@ -67,6 +78,7 @@ public final class SeparatorAttention extends AttentionLayer {
     initial = builder.initial;
     window = builder.window;
     bilevelPositions = builder.bilevelPositions;
+    cache = builder.cache;
   }
 
   /**
@@ -105,6 +117,50 @@ public final class SeparatorAttention extends AttentionLayer {
   }
 
   /**
+   * What {@code rnnTimeStep} of a network keeps from here on, as {@link Builder#cache} says it for
+   * a new layer: so a trained model goes on with texts without end, and one model is tried with
+   * several caches. The settings are saved with the network. What was kept of a text is forgotten.
+   *
+   * @param network a graph with SeparatorAttention layers
+   * @param caches one for all layers, or one for each in the order of the network; without rotary
+   *     positions
+   * @throws IllegalArgumentException if their number is another one, or one is null or has rotary
+   *     positions; nothing is changed then
+   */
+  public static void setCaches(ComputationGraph network, SeparatorCacheSettings... caches) {
+    List<SeparatorAttentionRuntime<?>> layers = new ArrayList<>();
+    for (Layer layer : network.getLayers()) {
+      if (layer instanceof SeparatorAttentionRuntime<?> runtime) {
+        layers.add(runtime);
+      }
+    }
+    Require.that(
+        !layers.isEmpty() && (caches.length == 1 || caches.length == layers.size()),
+        TITLE,
+        "caches",
+        "one for all, or one for each of the " + layers.size() + " layers of the network",
+        caches.length,
+        "pass a network with such layers, and as many settings");
+    for (SeparatorCacheSettings cache : caches) {
+      requireCache(cache);
+    }
+    for (int i = 0; i < layers.size(); i++) {
+      layers.get(i).layerConf().cache = caches[caches.length == 1 ? 0 : i];
+      layers.get(i).rnnClearPreviousState();
+    }
+  }
+
+  private static void requireCache(SeparatorCacheSettings cache) {
+    Require.that(
+        cache != null && cache.rotary() == 0,
+        TITLE,
+        "cache",
+        "settings without rotary(...)",
+        cache,
+        "leave rotary(...) away: theta and rotaryFraction of the layer are used");
+  }
+
+  /**
    * First tokens that every token sees.
    *
    * @return initial
@@ -129,6 +185,28 @@ public final class SeparatorAttention extends AttentionLayer {
    */
   public boolean isBilevelPositions() {
     return bilevelPositions;
+  }
+
+  /**
+   * What {@code rnnTimeStep} keeps.
+   *
+   * @return settings without rotary positions; null: all that a token of the whole sequence sees
+   */
+  public SeparatorCacheSettings getCache() {
+    return cache;
+  }
+
+  /** The settings of the cache of {@code rnnTimeStep}. */
+  SeparatorCacheSettings stepCache() {
+    return (cache == null ? asWholeSequence() : cache).withRotary(getTheta(), rotarySize());
+  }
+
+  private SeparatorCacheSettings asWholeSequence() {
+    SeparatorCacheSettings.Builder settings =
+        window == 0
+            ? SeparatorCacheSettings.builder().initial(0).size(MOST_TOKENS)
+            : SeparatorCacheSettings.likeAttention(initial, window);
+    return settings.positions(KeyPositions.ORIGINAL).build();
   }
 
   /**
@@ -224,12 +302,13 @@ public final class SeparatorAttention extends AttentionLayer {
     return super.equals(other)
         && initial == ((SeparatorAttention) other).initial
         && window == ((SeparatorAttention) other).window
-        && bilevelPositions == ((SeparatorAttention) other).bilevelPositions;
+        && bilevelPositions == ((SeparatorAttention) other).bilevelPositions
+        && Objects.equals(cache, ((SeparatorAttention) other).cache);
   }
 
   @Override
   public int hashCode() {
-    return Objects.hash(super.hashCode(), initial, window, bilevelPositions);
+    return Objects.hash(super.hashCode(), initial, window, bilevelPositions, cache);
   }
 
   /** Settings of a {@link SeparatorAttention}; {@link #build} checks them against each other. */
@@ -241,6 +320,7 @@ public final class SeparatorAttention extends AttentionLayer {
     private int initial = 3;
     private int window = UNSET;
     private boolean bilevelPositions;
+    private SeparatorCacheSettings cache;
 
     private Builder() {}
 
@@ -281,6 +361,21 @@ public final class SeparatorAttention extends AttentionLayer {
      */
     public Builder bilevelPositions(boolean bilevelPositions) {
       this.bilevelPositions = bilevelPositions;
+      return this;
+    }
+
+    /**
+     * What {@code rnnTimeStep} keeps of a text, so that its memory and the time of a token stop
+     * growing; default: all that a token of the whole sequence sees. Training is not concerned.
+     *
+     * @param cache settings without rotary positions, which are those of the layer; their {@code
+     *     positions} count
+     * @return this builder
+     * @throws IllegalArgumentException if the settings are null or have rotary positions
+     */
+    public Builder cache(SeparatorCacheSettings cache) {
+      requireCache(cache);
+      this.cache = cache;
       return this;
     }
 

@@ -11,13 +11,16 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /**
- * Runtime of {@link SeparatorAttention}: takes the flag off the features.
+ * Runtime of {@link SeparatorAttention}: takes the flag off the features; {@code rnnTimeStep} by a
+ * {@link SeparatorCache}.
  *
  * @param <A> float[] or double[]
  */
 final class SeparatorAttentionRuntime<A> extends AttentionRuntime<SeparatorAttention, A> {
 
   private static final long serialVersionUID = 1L;
+
+  private transient SeparatorCache cache;
 
   SeparatorAttentionRuntime(
       NeuralNetConfiguration conf, DataType dataType, SeparatorAttention layer, Reals<A> reals) {
@@ -75,35 +78,82 @@ final class SeparatorAttentionRuntime<A> extends AttentionRuntime<SeparatorAtten
 
   // ----------------------------------------------------------------------------- step by step
 
-  private UnsupportedOperationException noSteps() {
-    return new UnsupportedOperationException(
-        Require.text(
-            title(),
-            "rnnTimeStep",
-            "whole sequences",
-            "single steps",
-            "call output(...) with all tokens so far"));
-  }
-
   @Override
   public INDArray rnnTimeStep(INDArray array, LayerWorkspaceMgr workspaces) {
-    throw noSteps();
+    INDArray sequence = requireSequence(timeAxisInPlace(array));
+    AttentionSteps steps = steps(sequence);
+    if (cache == null) {
+      cache = newCache(steps.batch());
+    }
+    Require.that(
+        cache.batch() == steps.batch(),
+        title(),
+        "input of rnnTimeStep",
+        "batch " + cache.batch() + ", as in the steps before",
+        Require.describe(array),
+        "call rnnClearPreviousState() before another batch");
+    INDArray x = features(steps, sequence.castTo(dataType));
+    Projections rows = unturned(steps, x, new ForwardArrays(dataType, false, workspaces));
+    INDArray mixed = matrix(steps, width);
+    cache.step(
+        heads(steps, rows.q()),
+        heads(steps, rows.k()),
+        heads(steps, rows.v()),
+        steps.kinds(),
+        heads(steps, mixed));
+    return output(steps, mixed, workspaces);
+  }
+
+  private SeparatorCache newCache(int batch) {
+    if (layerConf().isBilevelPositions()) {
+      throw new UnsupportedOperationException(
+          Require.text(
+              title(),
+              "rnnTimeStep",
+              "positions in the text or in the cache",
+              "bilevelPositions",
+              "call output(...) with all tokens so far"));
+    }
+    return new SeparatorCache(
+        layerConf().stepCache(), dataType, batch, heads, keyValueHeads, headSize);
+  }
+
+  /** DL4J makes a step [batch, nIn] into [batch, nIn, 1], whatever the layout. */
+  private INDArray timeAxisInPlace(INDArray array) {
+    boolean turned =
+        format() == RNNFormat.NWC
+            && array.rank() == 3
+            && array.size(2) == 1
+            && array.size(1) == width + 1;
+    return turned ? array.permute(0, 2, 1) : array;
   }
 
   @Override
   public Map<String, INDArray> rnnGetPreviousState() {
-    return Map.of();
+    return cache == null ? Map.of() : cache.state();
   }
 
   @Override
   public void rnnSetPreviousState(Map<String, INDArray> state) {
-    if (state != null && !state.isEmpty()) {
-      throw noSteps();
+    if (state == null || state.isEmpty()) {
+      cache = null;
+      return;
     }
+    INDArray keys = state.get(SeparatorCacheState.KEYS);
+    Require.that(
+        keys != null && keys.rank() == 4,
+        title(),
+        "state",
+        "keys of shape [batch, keyValueHeads, kept, headSize]",
+        Require.describe(keys),
+        "pass what rnnGetPreviousState() returned");
+    SeparatorCache restored = newCache(Math.toIntExact(keys.size(0)));
+    restored.restore(state);
+    cache = restored;
   }
 
   @Override
   public void rnnClearPreviousState() {
-    // there is none
+    cache = null;
   }
 }

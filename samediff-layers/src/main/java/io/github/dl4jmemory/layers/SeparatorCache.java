@@ -318,6 +318,10 @@ public final class SeparatorCache {
     return settings;
   }
 
+  int batch() {
+    return batch;
+  }
+
   /**
    * Tokens kept of a row.
    *

@@ -1,5 +1,8 @@
 package io.github.dl4jmemory.layers;
 
+import org.nd4j.shade.jackson.annotation.JsonCreator;
+import org.nd4j.shade.jackson.annotation.JsonProperty;
+
 /**
  * What a {@link SeparatorCache} keeps of a sequence: its first {@code initial} tokens, its last
  * {@code separators} separators, and between {@code window} and {@code size - initial - separators}
@@ -19,15 +22,15 @@ package io.github.dl4jmemory.layers;
  * @param positions the positions that they turn to; not used where rotary is 0
  */
 public record SeparatorCacheSettings(
-    int initial,
-    int separators,
-    int window,
-    int size,
-    CacheRule rule,
-    boolean keepsAllSeparators,
-    double theta,
-    int rotary,
-    KeyPositions positions) {
+    @JsonProperty("initial") int initial,
+    @JsonProperty("separators") int separators,
+    @JsonProperty("window") int window,
+    @JsonProperty("size") int size,
+    @JsonProperty("rule") CacheRule rule,
+    @JsonProperty("keepsAllSeparators") boolean keepsAllSeparators,
+    @JsonProperty("theta") double theta,
+    @JsonProperty("rotary") int rotary,
+    @JsonProperty("positions") KeyPositions positions) {
 
   private static final String TITLE = "SeparatorCacheSettings";
 
@@ -45,6 +48,7 @@ public record SeparatorCacheSettings(
    * @param positions the positions that features turn to
    * @throws IllegalArgumentException if one is out of its range
    */
+  @JsonCreator
   public SeparatorCacheSettings {
     Require.that(rule != null, TITLE, "rule", "a rule", null, "use CacheRule.STREAMING");
     Require.that(
@@ -128,6 +132,12 @@ public record SeparatorCacheSettings(
         .size(Math.addExact(Math.addExact(initial, window), 1))
         .rule(CacheRule.CACHE)
         .keepAllSeparators();
+  }
+
+  /** The same with rotary positions. */
+  SeparatorCacheSettings withRotary(double base, int features) {
+    return new SeparatorCacheSettings(
+        initial, separators, window, size, rule, keepsAllSeparators, base, features, positions);
   }
 
   /**

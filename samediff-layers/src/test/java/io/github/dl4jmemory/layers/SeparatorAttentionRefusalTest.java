@@ -2,9 +2,7 @@ package io.github.dl4jmemory.layers;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.util.Map;
 import java.util.Random;
 import org.deeplearning4j.nn.conf.ComputationGraphConfiguration.GraphBuilder;
 import org.deeplearning4j.nn.conf.RNNFormat;
@@ -125,25 +123,11 @@ class SeparatorAttentionRefusalTest {
   }
 
   @Test
-  void stepsAndTruncatedBackpropagation() {
+  void truncatedBackpropagation() {
     SeparatorAttentionRuntime<?> runtime =
         (SeparatorAttentionRuntime<?>)
             Runtimes.of(
                 builder().nIn(9).rnnFormat(RNNFormat.NWC).build(), DataType.FLOAT, new Random(5));
-    UnsupportedOperationException refusal =
-        assertThrows(
-            UnsupportedOperationException.class,
-            () -> runtime.rnnTimeStep(Nd4j.zeros(DataType.FLOAT, 2, 1, 9), NONE));
-    assertEquals(
-        "[SeparatorAttention (layer 0)] rnnTimeStep: expected whole sequences, got single steps."
-            + " Fix: call output(...) with all tokens so far.",
-        refusal.getMessage());
-    assertThrows(
-        UnsupportedOperationException.class,
-        () -> runtime.rnnSetPreviousState(Map.of("keys", Nd4j.zeros(1))));
-    runtime.rnnSetPreviousState(Map.of());
-    runtime.rnnClearPreviousState();
-    assertTrue(runtime.rnnGetPreviousState().isEmpty());
     assertThrows(
         UnsupportedOperationException.class,
         () -> runtime.rnnActivateUsingStoredState(null, true, true, null));
