@@ -79,8 +79,10 @@ class FilePoolKillTest {
   private void await(BufferedReader lines, String start) throws IOException {
     String line = lines.readLine();
     while (line != null && !line.startsWith(start)) {
+      note(line);
       line = lines.readLine();
     }
+    note(line);
     assertTrue(line != null, this::errors);
   }
 
@@ -88,7 +90,8 @@ class FilePoolKillTest {
     int last = 0;
     int checkpoints = 0;
     for (int i = 0; i < times; i++) {
-      trainAndKill(random, pool);
+      boolean first = i > 0 && !Files.exists(PoolTrainer.zip(folder));
+      trainAndKill(random, first ? "checkpoint 1 " : "begun", pool); // however slow the machine is
       if (!Files.exists(PoolTrainer.zip(folder))) {
         assertEquals(0, last, "kill " + i + ": the checkpoint is lost");
         clear(); // killed before the first checkpoint: a pool without a model is for the bin
@@ -121,25 +124,29 @@ class FilePoolKillTest {
     return number;
   }
 
-  private void trainAndKill(Random random, String... pool) throws Exception {
+  private void trainAndKill(Random random, String start, String... pool) throws Exception {
     Process child =
         new ProcessBuilder(command(random.nextLong(), pool))
             .redirectError(folder.resolve("error.log").toFile())
             .start();
     try (BufferedReader lines = lines(child)) {
-      await(lines, "begun");
+      await(lines, start);
       assertFalse(
           child.waitFor(random.nextInt(LONGEST_LIFE), TimeUnit.MILLISECONDS), () -> errors());
       child.toHandle().destroyForcibly(); // unlike the process itself, this keeps what it said
       child.waitFor();
       for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-        String[] words = line.split(" ");
-        if (words.length == 3 && words[0].equals("checkpoint")) {
-          said.put(Integer.valueOf(words[1]), Long.valueOf(words[2]));
-        }
+        note(line);
       }
     } finally {
       child.destroyForcibly();
+    }
+  }
+
+  private void note(String line) {
+    String[] words = line == null ? new String[0] : line.split(" ");
+    if (words.length == 3 && words[0].equals("checkpoint")) {
+      said.put(Integer.valueOf(words[1]), Long.valueOf(words[2]));
     }
   }
 
