@@ -119,8 +119,8 @@ FIGURES = {
             "lookup-1024",
             1024,
             4,
-            "Most of the time are multiply-adds, in AVX2 vectors of half the width that this processor has; the rest is the"
-            " exact selection.",
+            "Most of the time are multiply-adds; the rest is the exact selection, and keys that are transposed for each"
+            " block of queries.",
         ),
         lookup(
             "lookup-1",

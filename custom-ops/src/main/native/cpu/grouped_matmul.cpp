@@ -22,6 +22,8 @@ namespace DM_TIER {
 namespace {
 
 constexpr int kInner = 8;             // rows of a matrix at a time
+// Of matrices, or multiply-adds: below, about 20 us, a further thread costs more than it saves.
+constexpr int64_t kBytesOfThread = 1 << 19, kProductsOfThread = 1 << 20;
 constexpr int64_t kPartBytes = 6144;  // of a row of a matrix at most, for one task: the longer, the faster it is read
 
 // Rows of a group from which tiles are worth it.
@@ -95,15 +97,16 @@ void add_inner(const Product<T> &p, int64_t from, int64_t to, int64_t k) {
 template <class T>
 int32_t grouped_matmul(const T *rows, const T *weights, const int64_t *starts, int64_t groups, int64_t nIn, int64_t nOut,
                        T *out, int32_t threads) {
-  threads = most(threads, 1);
   int64_t hit = 0;  // groups with rows
   for (int64_t g = 0; g < groups; g++) hit += starts[g] < starts[g + 1];
+  const int64_t bytes = hit * nIn * nOut * int64_t(sizeof(T)), products = (starts[groups] - starts[0]) * nIn * nOut;
+  threads = int32_t(most(int64_t(1), least(int64_t(threads), most(bytes / kBytesOfThread, products / kProductsOfThread))));
   const int64_t most_columns = kPartBytes / int64_t(sizeof(T));
   // Two tasks a thread, so that none waits long for the others.
   const int64_t wanted = most((nOut + most_columns - 1) / most_columns, (2 * threads + hit - 1) / most(hit, int64_t(1)));
   const int64_t width = ((nOut + wanted - 1) / wanted + kLine<T> - 1) / kLine<T> * kLine<T>;
   const int64_t parts = (nOut + width - 1) / width;
-#pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
+#pragma omp parallel for num_threads(threads) schedule(dynamic, 1) if (threads > 1)
   for (int64_t task = 0; task < groups * parts; task++) {
     const int64_t group = task / parts, column = task % parts * width;
     const int64_t from = starts[group], to = starts[group + 1];

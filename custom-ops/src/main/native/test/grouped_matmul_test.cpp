@@ -11,7 +11,7 @@ constexpr int64_t kGroups = 10, kRows = 107;
 struct Size {
   int64_t nIn, nOut;
 };
-const Size kSizes[] = {{1, 1}, {7, 5}, {8, 16}, {17, 33}, {64, 128}, {5, 1031}, {41, 513}};
+const Size kSizes[] = {{1, 1}, {7, 5}, {8, 16}, {17, 33}, {64, 128}, {5, 1031}, {61, 513}};
 
 template <class T>
 void products() {
