@@ -34,11 +34,11 @@ class RowSparseMemoryTest {
         "off-heap bytes of a step: " + small[2] + " with few slots, " + large[2] + " with many");
   }
 
-  /** The counter that the test above goes by; small arrays may be freed meanwhile. */
+  /** The counter that the test above goes by; arrays of other tests may be freed meanwhile. */
   @Test
   void offHeapBytesAreCounted() {
     long before = offHeap();
-    INDArray array = Nd4j.createUninitializedDetached(DataType.FLOAT, 1 << 20);
+    INDArray array = Nd4j.createUninitializedDetached(DataType.FLOAT, 1 << 24);
     long counted = offHeap() - before;
     assertTrue(counted >= 3 * array.length(), "bytes counted: " + counted);
   }
