@@ -182,13 +182,5 @@ DM_API void dm_zero_rows(void *table, const int64_t *rows, int64_t rowCount, int
 // Asks the system to back [address, address+bytes) with huge pages; returns the bytes now advised (0: not available).
 DM_API int64_t dm_advise_huge_pages(void *address, int64_t bytes);
 
-// Takes whole pages inside [address, address+bytes) out of the process; returns their bytes (0: not available). Only for a
-// shared mapping of a file, which keeps the contents: other memory would read as zeros afterwards.
-DM_API int64_t dm_release_pages(void *address, int64_t bytes);
-
-// Tells the system that a mapping of a file, from its first page, is read at random places: a page that is missing is then
-// read alone, without its neighbours, and an access maps small pages only. Returns the bytes advised; 0 where the system cannot.
-DM_API int64_t dm_advise_random(void *address, int64_t bytes);
-
 // What is chosen at run time for this processor: "avx512", "avx2" or "baseline".
 DM_API const char *dm_instruction_set(void);

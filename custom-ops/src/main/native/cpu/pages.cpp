@@ -1,6 +1,4 @@
-// The pages behind a table: huge ones, and their return to the system.
-//
-// Huge pages: with 4 KiB pages nearly every read of a random row also misses the address cache (TLB).
+// Huge pages behind a table: with 4 KiB pages nearly every read of a random row also misses the address cache (TLB).
 //
 // Only whole 2 MiB pages inside the range are advised. MADV_COLLAPSE (Linux 6.1) makes them at once; without it the system
 // makes them when they are first touched, or in the background.
@@ -8,14 +6,13 @@
 
 #if defined(__linux__)
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include <cstdio>
 #include <cstring>
 
 namespace {
 
-constexpr int kMadvHugePage = 14, kMadvNoHugePage = 15, kMadvCollapse = 25;
+constexpr int kMadvHugePage = 14, kMadvCollapse = 25;
 constexpr uint64_t kHugePage = uint64_t(2) << 20;
 
 bool switched_off() {
@@ -39,22 +36,6 @@ int64_t dm_advise_huge_pages(void *address, int64_t bytes) {
   return int64_t(end - begin);
 }
 
-// Of a shared mapping of a file, MADV_DONTNEED takes the pages out of the process and leaves them to the file's cache.
-int64_t dm_release_pages(void *address, int64_t bytes) {
-  const uint64_t page = uint64_t(sysconf(_SC_PAGESIZE));
-  const uint64_t begin = (reinterpret_cast<uint64_t>(address) + page - 1) / page * page;
-  const uint64_t end = (reinterpret_cast<uint64_t>(address) + uint64_t(bytes)) / page * page;
-  if (bytes <= 0 || begin >= end) return 0;
-  return madvise(reinterpret_cast<void *>(begin), end - begin, MADV_DONTNEED) == 0 ? int64_t(end - begin) : 0;
-}
-
-// Without huge pages: where the file's cache holds 2 MiB in one piece, one access would else map all of them.
-int64_t dm_advise_random(void *address, int64_t bytes) {
-  if (bytes > 0) madvise(address, size_t(bytes), kMadvNoHugePage);
-  return bytes > 0 && madvise(address, size_t(bytes), MADV_RANDOM) == 0 ? bytes : 0;
-}
 #else
-int64_t dm_advise_random(void *, int64_t) { return 0; }
 int64_t dm_advise_huge_pages(void *, int64_t) { return 0; }
-int64_t dm_release_pages(void *, int64_t) { return 0; }
 #endif

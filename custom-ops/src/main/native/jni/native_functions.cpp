@@ -241,12 +241,6 @@ DM_METHOD(jlong, initialiseNormal)
                                      threads), 0);
 }
 
-// Returns the bytes given back.
-DM_METHOD(jlong, releasePages)(JNIEnv *, jclass, jlong address, jlong bytes) { return dm_release_pages(at(address), bytes); }
-
-// Returns the bytes advised.
-DM_METHOD(jlong, adviseRandom)(JNIEnv *, jclass, jlong address, jlong bytes) { return dm_advise_random(at(address), bytes); }
-
 DM_METHOD(jlong, tuckerTopk)
 (JNIEnv *, jclass, jboolean isDouble, jlong query, jlong keys, jlong cores, jlong filters, jlong batch, jlong heads, jlong
  rank, jlong coreCount, jlong n, jlong keySize, jlong topK, jlong scores, jlong slots, jint threads) {

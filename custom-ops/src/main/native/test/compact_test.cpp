@@ -1,7 +1,5 @@
 // Tables of compact rows against plain loops: what is written has their bits, on every tier and for any number of threads.
-#include <fcntl.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include <limits>
 #include <map>
@@ -149,40 +147,6 @@ TEST(large_compact_tables_are_read_and_changed_in_the_right_rows) {
   }
   munmap(values, size_t(bytes));
   munmap(scales, size_t(slots * 4));
-}
-
-// Whether a page is in this process; true where the system does not say.
-bool present(const char *address, int64_t page) {
-  uint64_t entry = uint64_t(1) << 63;
-  const int file = open("/proc/self/pagemap", O_RDONLY);
-  if (file >= 0) {
-    if (pread(file, &entry, sizeof entry, int64_t(reinterpret_cast<uint64_t>(address)) / page * 8) != sizeof entry) entry = ~uint64_t(0);
-    close(file);
-  }
-  return entry >> 63 != 0;
-}
-
-TEST(released_pages_of_a_file_leave_and_keep_their_contents) {
-  char name[] = "/tmp/dm_release_XXXXXX";
-  const int file = mkstemp(name);
-  unlink(name);
-  const int64_t page = sysconf(_SC_PAGESIZE), bytes = 16 * page;
-  EXPECT(file >= 0 && ftruncate(file, bytes) == 0, "no file");
-  char *const data = static_cast<char *>(mmap(nullptr, size_t(bytes), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0));
-  for (int64_t i = 0; i < bytes; i++) data[i] = char(i % 113);
-  const bool told = access("/proc/self/pagemap", R_OK) == 0;
-  EXPECT(present(data, page) && present(data + 7 * page, page), "touched pages");
-  EXPECT(dm_release_pages(data + 5, bytes - 5) == bytes - page, "all but the first page");
-  EXPECT(present(data, page), "the first page");
-  for (int64_t p = 1; p < 16 && told; p++) EXPECT(!present(data + p * page, page), "page %lld", (long long)p);
-  EXPECT(dm_release_pages(data + 5, page) == 0, "no whole page");
-  EXPECT(dm_release_pages(data, 0) == 0, "no bytes");
-  EXPECT(dm_advise_random(data, bytes) == bytes, "random reads");
-  EXPECT(dm_advise_random(data, 0) == 0, "random reads of no bytes");
-  EXPECT(dm_advise_random(data + 5, bytes) == 0, "random reads from the middle of a page");
-  for (int64_t i = 0; i < bytes; i++) EXPECT(data[i] == char(i % 113), "byte %lld", (long long)i);
-  munmap(data, size_t(bytes));
-  close(file);
 }
 
 }  // namespace

@@ -42,7 +42,4 @@ interface CompactKernels {
   void writeRows(CompactTable table, INDArray rows, INDArray source, long seed);
 
   long initialiseNormal(CompactTable table, double deviation, long seed);
-
-  /** Bytes of a shared mapping of a file that are no longer resident because of this call. */
-  long releasePages(INDArray array);
 }

@@ -6,7 +6,7 @@ import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
-/** Checks the arguments of readRows, writeRows, initialiseNormal and releasePages. */
+/** Checks the arguments of readRows, writeRows and initialiseNormal. */
 final class CompactRows {
   private static final String ROWS = "[rows]";
 
@@ -86,15 +86,6 @@ final class CompactRows {
     }
     long status = kernels().initialiseNormal(table, deviation, seed);
     require.ok(status, "table", table.values(), table.slots());
-  }
-
-  static long release(INDArray array) {
-    Require require = Require.op("releasePages");
-    require.open("fileBacked", array, "");
-    if (array.isEmpty() || !Dense.contiguous(array)) {
-      return 0;
-    }
-    return kernels().releasePages(array);
   }
 
   private static CompactKernels kernels() {

@@ -790,23 +790,4 @@ public final class MemoryOps {
   public static void initialiseNormal(CompactTable table, double deviation, long seed) {
     CompactRows.initialise(table, deviation, seed);
   }
-
-  /**
-   * Gives back the physical memory behind an array in a <em>shared mapping of a file</em>, so that
-   * the resident set of a process that trains a table beyond its memory stays bounded. Contents are
-   * kept by the file: what was changed is still written to it, and the next access reads it again.
-   *
-   * <p><strong>Of any other memory (what ND4J or malloc allocated, a private mapping) the contents
-   * would be lost: they would read as zeros.</strong> That the array lies in a shared mapping of a
-   * file is the caller's promise; it cannot be checked. No thread should be using the array: it
-   * would be right, but slow.
-   *
-   * @param fileBacked a contiguous array of any dtype in a shared mapping of a file
-   * @return the bytes given back, whole pages inside the array; 0 where the system or the kernels
-   *     in use cannot, or the array is not contiguous
-   * @throws IllegalArgumentException if the array is null or closed
-   */
-  public static long releasePages(INDArray fileBacked) {
-    return CompactRows.release(fileBacked);
-  }
 }

@@ -166,13 +166,6 @@ final class NativeCompactKernels implements CompactKernels {
     return status;
   }
 
-  @Override
-  public long releasePages(INDArray array) {
-    long bytes = NativeFunctions.releasePages(at(array), Dense.bytes(array));
-    Reference.reachabilityFence(array);
-    return bytes;
-  }
-
   private static int storage(CompactTable table) {
     return table.storage().ordinal();
   }

@@ -344,12 +344,6 @@ final class NativeFunctions {
       long seed,
       int threads);
 
-  /** Returns the bytes given back. */
-  static native long releasePages(long address, long bytes);
-
-  /** Returns the bytes advised. */
-  static native long adviseRandom(long address, long bytes);
-
   static native long tuckerTopk(
       boolean isDouble,
       long query,

@@ -99,9 +99,4 @@ final class PortableCompactKernels implements CompactKernels {
         });
     return Kernels.OK;
   }
-
-  @Override
-  public long releasePages(INDArray array) {
-    return 0;
-  }
 }

@@ -3,10 +3,8 @@ package io.github.dl4jmemory.ops;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
-/** Leading singular vectors of small matrices, by one-sided Jacobi rotations in double. */
+/** Leading singular vectors of the sum of a head's cores, in double. */
 final class TuckerFilters {
-  private static final int MOST_SWEEPS = 60;
-  private static final double ORTHOGONAL = 1e-15;
 
   private TuckerFilters() {}
 
@@ -20,57 +18,45 @@ final class TuckerFilters {
         previous == null ? new double[heads * 2 * rank] : previous.dup('c').data().asDouble();
     double[] filters = new double[heads * 2 * rank];
     for (int head = 0; head < heads; head++) {
-      double[][] columns = new double[rank][rank];
+      double[][] sum = new double[rank][rank];
       for (int i = 0; i < coreCount * rank * rank; i++) {
-        columns[i % rank][i / rank % rank] += elements[head * coreCount * rank * rank + i];
+        sum[i / rank % rank][i % rank] += elements[head * coreCount * rank * rank + i];
       }
-      scale(columns);
-      leading(columns, before, filters, head * 2 * rank);
+      scale(sum);
+      leading(new SingularValues(sum), rank, before, filters, head * 2 * rank);
     }
     return Nd4j.createFromArray(filters).castTo(cores.dataType()).reshape(heads, 2, rank);
   }
 
   /** Divides by the largest element: no square overflows, and none vanishes. */
-  private static void scale(double[][] columns) {
+  private static void scale(double[][] matrix) {
     double largest = 0;
-    for (double[] column : columns) {
-      for (double element : column) {
+    for (double[] row : matrix) {
+      for (double element : row) {
         largest = Math.max(largest, Math.abs(element));
       }
     }
-    for (double[] column : columns) {
-      for (int a = 0; largest > 0 && a < column.length; a++) {
-        column[a] /= largest;
+    for (double[] row : matrix) {
+      for (int a = 0; largest > 0 && a < row.length; a++) {
+        row[a] /= largest;
       }
     }
   }
 
   /**
-   * Puts u and t of the matrix with these columns at an offset of filters. Of equal singular
-   * values, those of the first column; of a zero matrix the vectors before, or those of the first
-   * axes.
+   * Puts u and t at an offset of filters. Of equal singular values, those of the first; of a zero
+   * matrix the vectors before, or those of the first axes.
    */
-  private static void leading(double[][] columns, double[] before, double[] filters, int at) {
-    int rank = columns.length;
-    double[][] right = new double[rank][rank];
-    for (int j = 0; j < rank; j++) {
-      right[j][j] = 1;
-    }
-    orthogonalise(columns, right);
-    int best = 0;
-    for (int j = 1; j < rank; j++) {
-      if (dot(columns[j], columns[j]) > dot(columns[best], columns[best])) {
-        best = j;
-      }
-    }
-    double length = Math.sqrt(dot(columns[best], columns[best]));
-    if (length == 0) {
+  private static void leading(
+      SingularValues singular, int rank, double[] before, double[] filters, int at) {
+    int best = singular.largest();
+    if (singular.value(best) == 0) {
       zero(before, filters, at, rank);
       return;
     }
     for (int a = 0; a < rank; a++) {
-      filters[at + a] = columns[best][a] / length;
-      filters[at + rank + a] = right[best][a];
+      filters[at + a] = singular.left(best, a);
+      filters[at + rank + a] = singular.right(best, a);
     }
     if (flipped(before, filters, at, 2 * rank)) {
       for (int a = at; a < at + 2 * rank; a++) {
@@ -111,49 +97,5 @@ final class TuckerFilters {
       return minus < plus;
     }
     return sum == 0 ? first < 0 : sum < 0;
-  }
-
-  /** Rotates pairs of columns until all are orthogonal; right collects the rotations. */
-  private static void orthogonalise(double[][] columns, double[][] right) {
-    boolean rotated = true;
-    for (int sweep = 0; rotated && sweep < MOST_SWEEPS; sweep++) {
-      rotated = false;
-      for (int p = 0; p < columns.length; p++) {
-        for (int q = p + 1; q < columns.length; q++) {
-          rotated |= rotate(columns, right, p, q);
-        }
-      }
-    }
-  }
-
-  private static boolean rotate(double[][] columns, double[][] right, int p, int q) {
-    double pp = dot(columns[p], columns[p]);
-    double qq = dot(columns[q], columns[q]);
-    double pq = dot(columns[p], columns[q]);
-    if (pq == 0 || Math.abs(pq) <= ORTHOGONAL * Math.sqrt(pp) * Math.sqrt(qq)) {
-      return false;
-    }
-    double cot = (qq - pp) / (2 * pq);
-    double tan = (cot < 0 ? -1 : 1) / (Math.abs(cot) + Math.hypot(1, cot));
-    double cos = 1 / Math.hypot(1, tan);
-    turn(columns[p], columns[q], cos, cos * tan);
-    turn(right[p], right[q], cos, cos * tan);
-    return true;
-  }
-
-  private static void turn(double[] x, double[] y, double cos, double sin) {
-    for (int a = 0; a < x.length; a++) {
-      double was = x[a];
-      x[a] = cos * was - sin * y[a];
-      y[a] = sin * was + cos * y[a];
-    }
-  }
-
-  private static double dot(double[] x, double[] y) {
-    double sum = 0;
-    for (int a = 0; a < x.length; a++) {
-      sum += x[a] * y[a];
-    }
-    return sum;
   }
 }

@@ -1,24 +1,17 @@
 package io.github.dl4jmemory.ops;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.dl4jmemory.testkit.AssertClose;
 import io.github.dl4jmemory.testkit.Elements;
 import io.github.dl4jmemory.testkit.Seeded;
-import java.io.RandomAccessFile;
-import java.nio.MappedByteBuffer;
-import java.nio.channels.FileChannel;
-import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Random;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.Pointer;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
-import org.junit.jupiter.api.io.TempDir;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
@@ -189,38 +182,5 @@ class CompactRowsTest {
     }
     Pointer typed = type == DataType.FLOAT ? new FloatPointer(memory) : new BytePointer(memory);
     return Nd4j.create(Nd4j.createBuffer(typed, length, type), shape);
-  }
-
-  @Test
-  void pagesOfAFileKeepTheirContents(@TempDir Path folder, Random random) throws Exception {
-    byte[] contents = new byte[1 << 16];
-    random.nextBytes(contents);
-    try (RandomAccessFile file = new RandomAccessFile(folder.resolve("rows").toFile(), "rw")) {
-      file.write(contents);
-      MappedByteBuffer mapped =
-          file.getChannel().map(FileChannel.MapMode.READ_WRITE, 0, contents.length);
-      mapped.put(7, (byte) (contents[7] ^ 1));
-      contents[7] ^= 1;
-      INDArray array = array(new BytePointer(mapped), DataType.INT8, contents.length);
-      long released = MemoryOps.releasePages(array);
-      assertTrue(released == 0 || released == contents.length, "released " + released);
-      byte[] got = new byte[contents.length];
-      mapped.get(0, got);
-      assertTrue(Arrays.equals(contents, got), "contents changed");
-      assertEquals(0, new PortableCompactKernels().releasePages(array));
-    }
-  }
-
-  @Test
-  @Tag("native")
-  void nativeKernelsReleasePages(@TempDir Path folder) throws Exception {
-    try (RandomAccessFile file = new RandomAccessFile(folder.resolve("rows").toFile(), "rw")) {
-      file.setLength(1 << 16);
-      MappedByteBuffer mapped = file.getChannel().map(FileChannel.MapMode.READ_WRITE, 0, 1 << 16);
-      INDArray array = array(new BytePointer(mapped), DataType.INT8, 1 << 16);
-      assertEquals(1 << 16, new NativeCompactKernels().releasePages(array));
-      assertEquals(0, MemoryOps.releasePages(Nd4j.create(DataType.FLOAT, 3, 5).transpose()));
-      assertEquals(0, MemoryOps.releasePages(Nd4j.create(DataType.FLOAT, 0)));
-    }
   }
 }

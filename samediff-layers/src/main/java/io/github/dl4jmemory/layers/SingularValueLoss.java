@@ -1,5 +1,6 @@
 package io.github.dl4jmemory.layers;
 
+import io.github.dl4jmemory.ops.SingularValues;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 

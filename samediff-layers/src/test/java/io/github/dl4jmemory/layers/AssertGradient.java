@@ -55,26 +55,7 @@ final class AssertGradient {
 
   /** Checks all parameters of a DOUBLE graph whose updaters are NoOp, or Sgd(1). */
   static void of(ComputationGraph network, MultiDataSet data) {
-    inDouble(
-        () -> {
-          boolean right =
-              GradientCheckUtil.checkGradients(
-                  new GradientCheckUtil.GraphConfig()
-                      .net(network)
-                      .epsilon(EPSILON)
-                      .maxRelError(MAX_RELATIVE_ERROR)
-                      .minAbsoluteError(MIN_ABSOLUTE_ERROR)
-                      .print(GradientCheckUtil.PrintMode.FAILURES_ONLY)
-                      .inputs(data.getFeatures())
-                      .labels(data.getLabels())
-                      .inputMask(data.getFeaturesMaskArrays())
-                      .labelMask(data.getLabelsMaskArrays()));
-          network.setInputs(data.getFeatures());
-          network.setLabels(data.getLabels());
-          network.setLayerMaskArrays(data.getFeaturesMaskArrays(), data.getLabelsMaskArrays());
-          network.computeGradientAndScore();
-          verdict(right, network.gradient().gradientForVariable(), Set.of());
-        });
+    of(network, data, Set.of());
   }
 
   private static void verdict(boolean right, Map<String, INDArray> gradients, Set<String> states) {

@@ -1,10 +1,13 @@
-package io.github.dl4jmemory.layers;
+package io.github.dl4jmemory.ops;
 
 /**
  * Singular value decomposition of a small square matrix, by one-sided Jacobi rotations in double:
- * {@code matrix = sum over j of value(j) * left(j) right(j)^T}, in no order.
+ * {@code matrix = sum over j of value(j) * left(j) right(j)^T}, in no order. Cost: some rank³
+ * multiply-adds a sweep, a few sweeps.
+ *
+ * <p>Source: Hestenes 1958, Inversion of matrices by biorthogonalization.
  */
-final class SingularValues {
+public final class SingularValues {
 
   private static final int MOST_SWEEPS = 60;
   private static final double ORTHOGONAL = 1e-15;
@@ -12,8 +15,12 @@ final class SingularValues {
   private final double[][] columns; // value(j) * left(j)
   private final double[][] right;
 
-  /** Decomposes a matrix [row][column], which stays as it is. */
-  SingularValues(double[][] matrix) {
+  /**
+   * Decomposes a matrix.
+   *
+   * @param matrix [row][column], square and finite; stays as it is
+   */
+  public SingularValues(double[][] matrix) {
     int rank = matrix.length;
     columns = new double[rank][rank];
     right = new double[rank][rank];
@@ -34,18 +41,45 @@ final class SingularValues {
     }
   }
 
-  double value(int j) {
+  /**
+   * A singular value.
+   *
+   * @param j from 0
+   * @return at least 0
+   */
+  public double value(int j) {
     return Math.sqrt(dot(columns[j], columns[j]));
   }
 
-  /** An element of left(j) right(j)^T. */
-  double outer(int j, int row, int column) {
-    double value = value(j);
-    return value == 0 ? 0 : columns[j][row] / value * right[j][column];
+  /**
+   * An element of left(j) right(j)^T.
+   *
+   * @param j of the singular value
+   * @param row of the matrix
+   * @param column of the matrix
+   * @return the element; 0 where the singular value is 0
+   */
+  public double outer(int j, int row, int column) {
+    return left(j, row) * right[j][column];
   }
 
-  /** The first of the largest. */
-  int largest() {
+  /** An element of left(j); 0 where the singular value is 0. */
+  double left(int j, int row) {
+    double value = value(j);
+    return value == 0 ? 0 : columns[j][row] / value;
+  }
+
+  /** An element of right(j). */
+  double right(int j, int column) {
+    return right[j][column];
+  }
+
+  /**
+   * Where the largest singular value is.
+   *
+   * @return its j, the first of equal ones
+   */
+  public int largest() {
     int best = 0;
     for (int j = 1; j < columns.length; j++) {
       best = value(j) > value(best) ? j : best;
