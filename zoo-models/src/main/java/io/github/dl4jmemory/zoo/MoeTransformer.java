@@ -3,7 +3,6 @@ package io.github.dl4jmemory.zoo;
 import io.github.dl4jmemory.layers.MixtureOfExperts;
 import org.deeplearning4j.nn.conf.ComputationGraphConfiguration;
 import org.deeplearning4j.nn.graph.ComputationGraph;
-import org.nd4j.linalg.api.buffer.DataType;
 
 /**
  * A decoder language model whose feed-forward layers are mixtures of experts, as a DL4J zoo model:
@@ -83,81 +82,13 @@ public final class MoeTransformer extends TokenZooModel {
   }
 
   /** Settings of a {@link MoeTransformer}; {@link #build} checks them against each other. */
-  public static final class Builder {
-    private final MemoryTransformer.Builder dense = MemoryTransformer.builder();
+  public static final class Builder extends TransformerBuilder<Builder> {
     private int experts = 8;
     private int topK = 2;
     private boolean normalizeTopK;
     private double balanceLoss = 0.01;
 
     private Builder() {}
-
-    /**
-     * Number of token ids; default 1024.
-     *
-     * @param vocabulary at least 2
-     * @return this builder
-     */
-    public Builder vocabulary(long vocabulary) {
-      dense.vocabulary(vocabulary);
-      return this;
-    }
-
-    /**
-     * Features of a token in the residual stream; default that of {@link MemoryTransformer}.
-     *
-     * @param model a multiple of 2 heads
-     * @return this builder
-     */
-    public Builder model(int model) {
-      dense.model(model);
-      return this;
-    }
-
-    /**
-     * Number of blocks; default that of {@link MemoryTransformer}.
-     *
-     * @param layers at least 1
-     * @return this builder
-     */
-    public Builder layers(int layers) {
-      dense.layers(layers);
-      return this;
-    }
-
-    /**
-     * Attention heads; default that of {@link MemoryTransformer}.
-     *
-     * @param heads at least 1
-     * @return this builder
-     */
-    public Builder heads(int heads) {
-      dense.heads(heads);
-      return this;
-    }
-
-    /**
-     * Hidden features of one expert; default those of {@link MemoryTransformer}'s feed-forward
-     * layers. That number divided by topK gives a model of the same compute.
-     *
-     * @param hidden at least 1
-     * @return this builder
-     */
-    public Builder hidden(int hidden) {
-      dense.hidden(hidden);
-      return this;
-    }
-
-    /**
-     * Longest sequence trained on, for {@link #multiplyAddsPerToken}; the network takes any length.
-     *
-     * @param context at least 1
-     * @return this builder
-     */
-    public Builder context(int context) {
-      dense.context(context);
-      return this;
-    }
 
     /**
      * Experts of a feed-forward layer; default 8.
@@ -204,52 +135,6 @@ public final class MoeTransformer extends TokenZooModel {
     }
 
     /**
-     * Learning rate (Adam, beta1 0.9, beta2 0.98); default that of {@link MemoryTransformer}.
-     *
-     * @param learningRate positive
-     * @return this builder
-     */
-    public Builder learningRate(double learningRate) {
-      dense.learningRate(learningRate);
-      return this;
-    }
-
-    /**
-     * The learning rate rises over the first {@code warmup} steps and falls to zero at {@code
-     * steps}; default constant.
-     *
-     * @param warmup 0 to steps
-     * @param steps at least 1, or 0 for a constant rate
-     * @return this builder
-     */
-    public Builder schedule(int warmup, int steps) {
-      dense.schedule(warmup, steps);
-      return this;
-    }
-
-    /**
-     * Seed of the random parameters; default 1.
-     *
-     * @param seed any
-     * @return this builder
-     */
-    public Builder seed(long seed) {
-      dense.seed(seed);
-      return this;
-    }
-
-    /**
-     * Type of parameters and activations; default FLOAT.
-     *
-     * @param dataType FLOAT or DOUBLE
-     * @return this builder
-     */
-    public Builder dataType(DataType dataType) {
-      dense.dataType(dataType);
-      return this;
-    }
-
-    /**
      * Checks the settings and makes the model.
      *
      * @return the model; later changes of this builder do not change it
@@ -271,7 +156,7 @@ public final class MoeTransformer extends TokenZooModel {
           balanceLoss,
           "use 0.01");
       return new MoeTransformer(
-          dense.settings(OWNER), new ExpertSettings(experts, topK, normalizeTopK, balanceLoss));
+          dense(OWNER), new ExpertSettings(experts, topK, normalizeTopK, balanceLoss));
     }
   }
 }

@@ -7,7 +7,6 @@ import java.util.ArrayList;
 import java.util.List;
 import org.deeplearning4j.nn.conf.ComputationGraphConfiguration;
 import org.deeplearning4j.nn.graph.ComputationGraph;
-import org.nd4j.linalg.api.buffer.DataType;
 
 /**
  * A decoder language model with several small memories beside its blocks, as a DL4J zoo model: a
@@ -157,79 +156,12 @@ public final class UltraMemTransformer extends TokenZooModel {
   }
 
   /** Settings of an {@link UltraMemTransformer}; {@link #build} checks them. */
-  public static final class Builder {
-    private final MemoryTransformer.Builder dense = MemoryTransformer.builder();
+  public static final class Builder extends TransformerBuilder<Builder> {
     private final List<SkipSettings.Span> spans = new ArrayList<>();
     private TuckerMemory memory = UltraMem.builder().build();
     private boolean everyBlock;
 
     private Builder() {}
-
-    /**
-     * Number of token ids; default 1024.
-     *
-     * @param vocabulary at least 2
-     * @return this builder
-     */
-    public Builder vocabulary(long vocabulary) {
-      dense.vocabulary(vocabulary);
-      return this;
-    }
-
-    /**
-     * Features of a token in the residual stream; default that of {@link MemoryTransformer}.
-     *
-     * @param model a multiple of 2 heads
-     * @return this builder
-     */
-    public Builder model(int model) {
-      dense.model(model);
-      return this;
-    }
-
-    /**
-     * Number of blocks; default that of {@link MemoryTransformer}.
-     *
-     * @param layers at least 1
-     * @return this builder
-     */
-    public Builder layers(int layers) {
-      dense.layers(layers);
-      return this;
-    }
-
-    /**
-     * Attention heads; default that of {@link MemoryTransformer}.
-     *
-     * @param heads at least 1
-     * @return this builder
-     */
-    public Builder heads(int heads) {
-      dense.heads(heads);
-      return this;
-    }
-
-    /**
-     * Hidden features of the feed-forward layers; default that of {@link MemoryTransformer}.
-     *
-     * @param hidden at least 1
-     * @return this builder
-     */
-    public Builder hidden(int hidden) {
-      dense.hidden(hidden);
-      return this;
-    }
-
-    /**
-     * Longest sequence trained on, for {@link #multiplyAddsPerToken}; the network takes any length.
-     *
-     * @param context at least 1
-     * @return this builder
-     */
-    public Builder context(int context) {
-      dense.context(context);
-      return this;
-    }
 
     /**
      * Settings of every memory, the updater of its values among them; default those of {@link
@@ -266,60 +198,13 @@ public final class UltraMemTransformer extends TokenZooModel {
     }
 
     /**
-     * Learning rate (Adam, beta1 0.9, beta2 0.98) of all but the values; default that of {@link
-     * MemoryTransformer}.
-     *
-     * @param learningRate positive
-     * @return this builder
-     */
-    public Builder learningRate(double learningRate) {
-      dense.learningRate(learningRate);
-      return this;
-    }
-
-    /**
-     * The learning rate rises over the first {@code warmup} steps and falls to zero at {@code
-     * steps}; default constant.
-     *
-     * @param warmup 0 to steps
-     * @param steps at least 1, or 0 for a constant rate
-     * @return this builder
-     */
-    public Builder schedule(int warmup, int steps) {
-      dense.schedule(warmup, steps);
-      return this;
-    }
-
-    /**
-     * Seed of the random parameters; default 1.
-     *
-     * @param seed any
-     * @return this builder
-     */
-    public Builder seed(long seed) {
-      dense.seed(seed);
-      return this;
-    }
-
-    /**
-     * Type of parameters and activations; default FLOAT.
-     *
-     * @param dataType FLOAT or DOUBLE
-     * @return this builder
-     */
-    public Builder dataType(DataType dataType) {
-      dense.dataType(dataType);
-      return this;
-    }
-
-    /**
      * Checks the settings and makes the model.
      *
      * @return the model; later changes of this builder do not change it
      * @throws IllegalArgumentException when a setting is out of range, or settings contradict
      */
     public UltraMemTransformer build() {
-      TransformerSettings settings = dense.settings(OWNER);
+      TransformerSettings settings = dense(OWNER);
       Require.that(
           memory != null, OWNER, "memory", "an UltraMem or UltraMemV2", "null", "pass one");
       Require.that(
