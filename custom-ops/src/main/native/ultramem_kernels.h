@@ -11,9 +11,10 @@
   /*   rows = top-k of sum_a filters[0,a] r[a,i], columns likewise, by (score desc, index asc); then top-k of     */ \
   /*   rows x columns by (sum_ae C[a,e] r[a,i] c[e,j] desc, slot asc), C the sum of the cores, slot = i*n + j.    */ \
   /*   scores [batch, heads, topK, coreCount], one a core, slots [batch, heads, topK]: assigned.                  */ \
+  /*   keyEpsilon > 0: r[a,i] and c[e,j] are divided by sqrt(mean of the key's squares + keyEpsilon); 0: not.     */ \
   /*   NaN: in any filtered score, any candidate's score, or any score of a core that would be returned.          */ \
   DM_API int32_t dm_tucker_topk_##SUFFIX(const T *query, const T *keys, const T *cores, const T *filters,            \
-                                         int64_t batch, int64_t heads, int64_t rank, int64_t coreCount, int64_t n,   \
+                                         double keyEpsilon, int64_t batch, int64_t heads, int64_t rank, int64_t coreCount, int64_t n,   \
                                          int64_t keySize, int64_t topK, T *scores, int64_t *slots, int32_t threads,  \
                                          int64_t *where);                                                           \
   /* The selection alone, on given key scores [batch, heads, 2, rank, n]: bit-equal on every tier. Products and   */ \

@@ -179,7 +179,7 @@ void tucker(int64_t tokens, int64_t keySize) {
   std::vector<int64_t> slots(size_t(tokens * heads * topK));
   int64_t where = 0;
   const auto run = [&] {
-    dm_tucker_topk_f32(query.data(), keys.data(), cores.data(), filters.data(), tokens, heads, rank, coreCount, n, keySize, topK,
+    dm_tucker_topk_f32(query.data(), keys.data(), cores.data(), filters.data(), 0, tokens, heads, rank, coreCount, n, keySize, topK,
                        scores.data(), slots.data(), threads, &where);
   };
   run();

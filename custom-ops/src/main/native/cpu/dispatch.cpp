@@ -209,10 +209,10 @@ int32_t dm_initialise_normal(int32_t storage, void *values, float *scales, int64
 }
 
 #define DM_FORWARD_ULTRAMEM(T, SUFFIX)                                                                                       \
-  int32_t dm_tucker_topk_##SUFFIX(const T *query, const T *keys, const T *cores, const T *filters, int64_t batch,            \
+  int32_t dm_tucker_topk_##SUFFIX(const T *query, const T *keys, const T *cores, const T *filters, double keyEpsilon, int64_t batch,            \
                                   int64_t heads, int64_t rank, int64_t coreCount, int64_t n, int64_t keySize, int64_t        \
                                   topK, T *scores, int64_t *slots, int32_t threads, int64_t *where) {                        \
-    return dm::kernels().tucker_topk_##SUFFIX(query, keys, cores, filters, batch, heads, rank, coreCount, n, keySize,        \
+    return dm::kernels().tucker_topk_##SUFFIX(query, keys, cores, filters, keyEpsilon, batch, heads, rank, coreCount, n, keySize,        \
                                               topK, scores, slots, threads, where);                                          \
   }                                                                                                                          \
   int32_t dm_tucker_select_##SUFFIX(const T *keyScores, const T *cores, const T *filters, int64_t batch, int64_t heads,      \

@@ -44,9 +44,9 @@ int32_t decode_attention(const T *query, const T *keys, const T *values, const i
                          int64_t batch, int64_t heads, int64_t keyValueHeads, int64_t capacity, int64_t headSize, int64_t rotary,
                          T *weights, T *out, int32_t threads);
 template <class T>
-int32_t tucker_topk(const T *query, const T *keys, const T *cores, const T *filters, int64_t batch, int64_t heads, int64_t
-                    rank, int64_t coreCount, int64_t n, int64_t keySize, int64_t topK, T *scores, int64_t *slots, int32_t
-                    threads, int64_t *where);
+int32_t tucker_topk(const T *query, const T *keys, const T *cores, const T *filters, double keyEpsilon, int64_t batch,
+                    int64_t heads, int64_t rank, int64_t coreCount, int64_t n, int64_t keySize, int64_t topK, T *scores,
+                    int64_t *slots, int32_t threads, int64_t *where);
 template <class T>
 int32_t tucker_select(const T *keyScores, const T *cores, const T *filters, int64_t batch, int64_t heads, int64_t rank,
                       int64_t coreCount, int64_t n, int64_t topK, T *scores, int64_t *slots, int32_t threads, int64_t

@@ -1,16 +1,19 @@
 // Tucker lookup and its gradient.
 //
 //   r[a,i] = <query[0,a], keys[0,a,i]>, c[e,j] likewise; filters choose topK rows and columns; the core scores their pairs
+//   with keyEpsilon > 0, each is divided by sqrt(mean(keys[.,a,i]^2) + keyEpsilon)
 //
 // Ladder: 1. key scores of all sides and ranks to memory, then selection; 2. (this) the scores of one side of a block of
 //         queries stay in L2 until its candidates are chosen from them; only the candidates' scores are kept.
 //         Few queries: a head and a side are one task, keys are streamed; then a query is one task.
+//         Normalisation is a factor of a score: its keys are read once more, and stay in the third cache, but are not written.
 // Floors, per query and head: 2*rank*n*keySize multiply-adds; keys are read once per block of queries. See tucker_select.h.
 // Backward: 6*topK*rank*keySize multiply-adds. All outputs: assigned, those of a lookup only when no score is NaN.
 #include <omp.h>
 
 #include "../kernels.h"
 #include "half_scores.h"
+#include "inverse_rms.h"
 #include "tier.h"
 #include "tucker_select.h"
 
@@ -29,10 +32,12 @@ void note_least(int64_t *first, int64_t at) {
 template <class T>
 struct TuckerLookup {
   const T *query, *keys, *cores, *filters;
+  double keyEpsilon;
   int64_t batch, heads, rank, coreCount, n, keySize, topK;
   T *scores;
   int64_t *slots;
   int32_t threads;
+  const T *inverse = nullptr;  // of the keys' root mean squares [heads, 2, rank, n]; null: keys as they are
   int64_t firstNan = kNoQuery;
 
   int64_t stride() const { return padded<T>(n) + 64 / int64_t(sizeof(T)); }  // not a multiple of 4 KiB
@@ -42,6 +47,22 @@ struct TuckerLookup {
     return query + (((b * heads + head) * 2 + side) * rank + a) * keySize;
   }
   int64_t vector_stride() const { return heads * 2 * rank * keySize; }
+
+  int64_t inverse_bytes() const { return keyEpsilon > 0 ? Scratch::bytes<T>(heads * 2 * rank * n) : 0; }
+
+  void normalise(Scratch &scratch) {
+    if (keyEpsilon == 0) return;
+    const int64_t all = heads * 2 * rank * n;
+    T *of = scratch.take<T>(all);
+    inverse_rms(keys, all, keySize, keyEpsilon, of, threads);
+    inverse = of;
+  }
+
+  // Scores of a head's keys of one side and rank.
+  void scale(T *row, int64_t head, int64_t side, int64_t a) const {
+    const T *by = inverse + ((head * 2 + side) * rank + a) * n;
+    for (int64_t i = 0; inverse && i < n; i++) row[i] *= by[i];
+  }
 
   bool candidates(TuckerSelector<T> &selector, const T *rows, int64_t rowStride, int64_t b, int64_t head, int64_t side,
                   char *found) {
@@ -65,7 +86,8 @@ struct TuckerLookup {
   bool streaming() {
     const int64_t lists = batch * heads * 2, each = Scratch::bytes<T>(rank * stride()) + selector_bytes();
     Scratch scratch;
-    if (!scratch.allocate(lists * candidate_bytes() + Scratch::bytes<char>(lists) + threads * each)) return false;
+    if (!scratch.allocate(inverse_bytes() + lists * candidate_bytes() + Scratch::bytes<char>(lists) + threads * each)) return false;
+    normalise(scratch);
     char *found = scratch.take<char>(lists * candidate_bytes()), *fine = scratch.take<char>(lists);
     char *rest = scratch.take<char>(threads * each);
 #pragma omp parallel num_threads(threads)
@@ -80,6 +102,7 @@ struct TuckerLookup {
         const int64_t b = task % batch, head = task / batch / 2, side = task / batch % 2, list = (b * heads + head) * 2 + side;
         for (int64_t a = 0; a < rank; a++) {
           scores_streaming(matrix(head, side, a), n, keySize, vector(b, head, side, a), 0, 1, rows + a * stride(), stride());
+          scale(rows + a * stride(), head, side, a);
         }
         fine[list] = candidates(selector, rows, stride(), b, head, side, found + list * candidate_bytes());
       }
@@ -108,7 +131,8 @@ struct TuckerLookup {
   bool blocked() {
     const int64_t blocks = (batch + block_rows() - 1) / block_rows(), each = block_bytes();
     Scratch scratch;
-    if (!scratch.allocate(threads * each)) return false;
+    if (!scratch.allocate(inverse_bytes() + threads * each)) return false;
+    normalise(scratch);
     char *rest = scratch.take<char>(threads * each);
 #pragma omp parallel for num_threads(threads) schedule(dynamic)
     for (int64_t task = 0; task < heads * blocks; task++) {
@@ -132,6 +156,7 @@ struct TuckerLookup {
       for (int64_t a = 0; a < rank; a++) {  // scores of rank a of query r: keyScores[(r*rank + a)*stride]
         pack_queries(vector(from, head, side, a), vector_stride(), rows, keySize, tiles);
         scores_blocked(tiles, tileRows, matrix(head, side, a), n, keySize, panel, keyScores + a * stride(), rank * stride());
+        for (int64_t r = 0; r < rows; r++) scale(keyScores + (r * rank + a) * stride(), head, side, a);
       }
       for (int64_t r = 0; r < rows; r++) {
         char *list = found + (2 * r + side) * candidate_bytes();
@@ -192,11 +217,11 @@ int32_t handed_over(TuckerLookup<T> lookup, int64_t *where, Run run) {
 }  // namespace
 
 template <class T>
-int32_t tucker_topk(const T *query, const T *keys, const T *cores, const T *filters, int64_t batch, int64_t heads, int64_t rank,
-                    int64_t coreCount, int64_t n, int64_t keySize, int64_t topK, T *scores, int64_t *slots, int32_t threads,
-                    int64_t *where) {
-  return handed_over(TuckerLookup<T>{query, keys, cores, filters, batch, heads, rank, coreCount, n, keySize, topK, scores, slots,
-                                     most(threads, 1)},
+int32_t tucker_topk(const T *query, const T *keys, const T *cores, const T *filters, double keyEpsilon, int64_t batch,
+                    int64_t heads, int64_t rank, int64_t coreCount, int64_t n, int64_t keySize, int64_t topK, T *scores,
+                    int64_t *slots, int32_t threads, int64_t *where) {
+  return handed_over(TuckerLookup<T>{query, keys, cores, filters, keyEpsilon, batch, heads, rank, coreCount, n, keySize, topK,
+                                     scores, slots, most(threads, 1)},
                      where, [](TuckerLookup<T> &lookup) {
                        return lookup.batch < kTileRows ? lookup.streaming() : lookup.blocked();
                      });
@@ -205,8 +230,8 @@ int32_t tucker_topk(const T *query, const T *keys, const T *cores, const T *filt
 template <class T>
 int32_t tucker_select(const T *keyScores, const T *cores, const T *filters, int64_t batch, int64_t heads, int64_t rank,
                       int64_t coreCount, int64_t n, int64_t topK, T *scores, int64_t *slots, int32_t threads, int64_t *where) {
-  return handed_over(TuckerLookup<T>{nullptr, nullptr, cores, filters, batch, heads, rank, coreCount, n, 0, topK, scores, slots,
-                                     most(threads, 1)},
+  return handed_over(TuckerLookup<T>{nullptr, nullptr, cores, filters, 0, batch, heads, rank, coreCount, n, 0, topK, scores,
+                                     slots, most(threads, 1)},
                      where, [=](TuckerLookup<T> &lookup) { return lookup.selection(keyScores); });
 }
 
@@ -221,25 +246,13 @@ struct TuckerGradient {
 
   int64_t picks() const { return batch * heads * topK; }
 
-  T product(const T *x, const T *y) const {
-    Vec<T> sums[2] = {};
-    int64_t c = 0;
-    for (; c + 2 * kLanes<T> <= keySize; c += 2 * kLanes<T>) {
-      sums[0] += load(x + c) * load(y + c);
-      sums[1] += load(x + c + kLanes<T>) * load(y + c + kLanes<T>);
-    }
-    T all = sum<T>(Vec<T>(sums[0] + sums[1]));
-    for (; c < keySize; c++) all += x[c] * y[c];
-    return all;
-  }
-
   // The scores of query `at` = batch*heads + head, and their gradients.
   void scores(int64_t at) const {
     const int64_t head = at % heads;
     for (int64_t line = 0; line < 2 * rank; line++) {
       const T *q = query + (at * 2 * rank + line) * keySize, *matrix = keys + (head * 2 * rank + line) * n * keySize;
       for (int64_t pick = at * topK; pick < (at + 1) * topK; pick++) {
-        keyScores[line * picks() + pick] = product(q, matrix + index[line / rank][pick] * keySize);
+        keyScores[line * picks() + pick] = dot(q, matrix + index[line / rank][pick] * keySize, keySize);
       }
     }
     for (int64_t pick = at * topK; pick < (at + 1) * topK; pick++) {
@@ -338,7 +351,7 @@ int32_t tucker_topk_bp(const T *query, const T *keys, const T *cores, const int6
 }
 
 #define DM_INSTANCE(T)                                                                                                       \
-  template int32_t tucker_topk<T>(const T *, const T *, const T *, const T *, int64_t, int64_t, int64_t, int64_t, int64_t,   \
+  template int32_t tucker_topk<T>(const T *, const T *, const T *, const T *, double, int64_t, int64_t, int64_t, int64_t, int64_t,   \
                                   int64_t, int64_t, T *, int64_t *, int32_t, int64_t *);                                     \
   template int32_t tucker_select<T>(const T *, const T *, const T *, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t,   \
                                     T *, int64_t *, int32_t, int64_t *);                                                     \

@@ -242,10 +242,10 @@ DM_METHOD(jlong, initialiseNormal)
 }
 
 DM_METHOD(jlong, tuckerTopk)
-(JNIEnv *, jclass, jboolean isDouble, jlong query, jlong keys, jlong cores, jlong filters, jlong batch, jlong heads, jlong
- rank, jlong coreCount, jlong n, jlong keySize, jlong topK, jlong scores, jlong slots, jint threads) {
+(JNIEnv *, jclass, jboolean isDouble, jlong query, jlong keys, jlong cores, jlong filters, jdouble keyEpsilon, jlong batch, jlong
+ heads, jlong rank, jlong coreCount, jlong n, jlong keySize, jlong topK, jlong scores, jlong slots, jint threads) {
   int64_t where = 0;
-  return result(DM_CALL(dm_tucker_topk, at(query), at(keys), at(cores), at(filters), batch, heads, rank, coreCount, n,
+  return result(DM_CALL(dm_tucker_topk, at(query), at(keys), at(cores), at(filters), keyEpsilon, batch, heads, rank, coreCount, n,
                         keySize, topK, at(scores), at(slots), threads, &where),
                 where);
 }

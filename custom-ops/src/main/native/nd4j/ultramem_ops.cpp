@@ -81,7 +81,7 @@ class TuckerTopK final : public TypedOp<TuckerTopK> {
     const int64_t heads = query.size(1);
     int64_t where = 0;
     const int32_t status = UltraMemKernels<T>::tuckerTopK(
-        queryIn.data(), keysIn.data(), coresIn.data(), filters.data(), query.size(0), heads, query.size(3), cores.size(1),
+        queryIn.data(), keysIn.data(), coresIn.data(), filters.data(), 0, query.size(0), heads, query.size(3), cores.size(1),
         keys.size(3), query.size(4), call.iArgs[0], scores.data(), slots.data(), call.threads, &where);
     if (status == DM_NAN)
       reject(name_, "query", "scores that are numbers", "NaN at batch " + text(where / heads) + ", head " + text(where % heads),

@@ -110,7 +110,7 @@ void lookups() {
       int64_t where = -1;
       tucker_select(keyScores.data(), cores.data(), filters.data(), s.batch, s.heads, s.rank, s.cores, s.n, s.topK, want.data(),
                     wantSlots.data(), threads, &where);
-      const int32_t status = tucker_topk(query.data(), keys.data(), cores.data(), filters.data(), s.batch, s.heads, s.rank,
+      const int32_t status = tucker_topk(query.data(), keys.data(), cores.data(), filters.data(), 0.0, s.batch, s.heads, s.rank,
                                          s.cores, s.n, s.keySize, s.topK, scores.data(), slots.data(), threads, &where);
       EXPECT(status == DM_OK, "status %d", status);
       EXPECT(scores.same_bits(want) && slots.same_bits(wantSlots), "n %lld, %d threads: not its selection", (long long)s.n, threads);
@@ -118,7 +118,7 @@ void lookups() {
     query[query.size() - 1] = std::nan("");
     Array<T> kept(scores.size(), T(5));
     int64_t where = -1;
-    const int32_t status = tucker_topk(query.data(), keys.data(), cores.data(), filters.data(), s.batch, s.heads, s.rank, s.cores,
+    const int32_t status = tucker_topk(query.data(), keys.data(), cores.data(), filters.data(), 0.0, s.batch, s.heads, s.rank, s.cores,
                                        s.n, s.keySize, s.topK, kept.data(), slots.data(), 2, &where);
     EXPECT(status == DM_NAN && where == s.batch * s.heads - 1, "status %d, where %lld", status, (long long)where);
     EXPECT(kept[0] == T(5), "written before NaN was met");

@@ -74,6 +74,20 @@ final class DoubleLanes extends Lanes<double[]> {
   }
 
   @Override
+  void addSquares(double[] y, double[] x, int length) {
+    for (int j = 0; j < length; j++) {
+      y[j] += x[j] * x[j];
+    }
+  }
+
+  @Override
+  void multiply(double[] y, double[] x, int length) {
+    for (int j = 0; j < length; j++) {
+      y[j] *= x[j];
+    }
+  }
+
+  @Override
   double dot(double[] a, double[] b, int length, double[] products) {
     for (int j = 0; j < length; j++) {
       products[j] = a[j] * b[j];

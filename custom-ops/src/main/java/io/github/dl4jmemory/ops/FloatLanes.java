@@ -74,6 +74,20 @@ final class FloatLanes extends Lanes<float[]> {
   }
 
   @Override
+  void addSquares(float[] y, float[] x, int length) {
+    for (int j = 0; j < length; j++) {
+      y[j] += x[j] * x[j];
+    }
+  }
+
+  @Override
+  void multiply(float[] y, float[] x, int length) {
+    for (int j = 0; j < length; j++) {
+      y[j] *= x[j];
+    }
+  }
+
+  @Override
   double dot(float[] a, float[] b, int length, float[] products) {
     for (int j = 0; j < length; j++) {
       products[j] = a[j] * b[j];

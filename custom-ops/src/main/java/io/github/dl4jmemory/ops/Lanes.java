@@ -40,6 +40,12 @@ abstract class Lanes<A> {
   /** {@code y[j] += w * x[j]}. */
   abstract void addRow(A y, double w, A x, int length);
 
+  /** {@code y[j] += x[j] * x[j]}. */
+  abstract void addSquares(A y, A x, int length);
+
+  /** {@code y[j] *= x[j]}. */
+  abstract void multiply(A y, A x, int length);
+
   /** {@code sum of a[j] * b[j]}; products has room for length elements. */
   abstract double dot(A a, A b, int length, A products);
 

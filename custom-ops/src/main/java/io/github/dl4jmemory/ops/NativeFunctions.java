@@ -350,6 +350,7 @@ final class NativeFunctions {
       long keys,
       long cores,
       long filters,
+      double keyEpsilon,
       long batch,
       long heads,
       long rank,

@@ -10,6 +10,7 @@ final class NativeUltraMemKernels implements UltraMemKernels {
       INDArray keys,
       INDArray cores,
       INDArray filters,
+      double keyEpsilon,
       INDArray scores,
       INDArray slots) {
     long status =
@@ -19,6 +20,7 @@ final class NativeUltraMemKernels implements UltraMemKernels {
             NativeKernels.at(keys),
             NativeKernels.at(cores),
             NativeKernels.at(filters),
+            keyEpsilon,
             query.size(0),
             query.size(1),
             query.size(3),

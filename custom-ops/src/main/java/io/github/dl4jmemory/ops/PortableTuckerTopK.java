@@ -16,14 +16,16 @@ final class PortableTuckerTopK<A> {
   private final int n;
   private final int topK;
   private final int cores;
+  private final double keyEpsilon; // 0: keys as they are
   private final TuckerSelection<A> selection;
 
   /** The first query with a NaN score. */
   private final AtomicLong firstNan = new AtomicLong(CLEAN);
 
   private PortableTuckerTopK(
-      Lanes<A> lanes, INDArray cores, INDArray filters, long n, INDArray slots) {
+      Lanes<A> lanes, INDArray cores, INDArray filters, double keyEpsilon, long n, INDArray slots) {
     this.lanes = lanes;
+    this.keyEpsilon = keyEpsilon;
     this.heads = Math.toIntExact(cores.size(0));
     this.cores = Math.toIntExact(cores.size(1));
     this.rank = Math.toIntExact(cores.size(2));
@@ -38,9 +40,10 @@ final class PortableTuckerTopK<A> {
       INDArray keys,
       INDArray cores,
       INDArray filters,
+      double keyEpsilon,
       INDArray scores,
       INDArray slots) {
-    return new PortableTuckerTopK<>(lanes, cores, filters, keys.size(3), slots)
+    return new PortableTuckerTopK<>(lanes, cores, filters, keyEpsilon, keys.size(3), slots)
         .lookup(lanes.slab(query), lanes.slab(keys), keys.size(4), scores, slots);
   }
 
@@ -51,7 +54,7 @@ final class PortableTuckerTopK<A> {
       INDArray filters,
       INDArray scores,
       INDArray slots) {
-    return new PortableTuckerTopK<>(lanes, cores, filters, keyScores.size(4), slots)
+    return new PortableTuckerTopK<>(lanes, cores, filters, 0, keyScores.size(4), slots)
         .select(lanes.slab(keyScores), scores, slots);
   }
 
@@ -63,6 +66,7 @@ final class PortableTuckerTopK<A> {
     A keys;
     A[] turned;
     A block;
+    A inverse;
     A queries;
     A scores;
   }
@@ -81,6 +85,7 @@ final class PortableTuckerTopK<A> {
           mine.keys = lanes.array(block * keySize);
           mine.turned = lanes.arrays(keySize, block);
           mine.block = lanes.array(block);
+          mine.inverse = lanes.array(block);
           mine.queries = lanes.array(chunk * lines * keySize);
           mine.scores = lanes.array(chunk * lines * n);
           return mine;
@@ -101,19 +106,36 @@ final class PortableTuckerTopK<A> {
     return write(found, chunk, batch, scores, slots);
   }
 
-  /** scores[i, line, j] = queries[i, line] . keys[matrix, j]. */
+  /** scores[i, line, j] = queries[i, line] . keys[matrix, j], of normalised keys if so set. */
   private void keyScores(
       Scratch mine, Slab<A> keys, long matrix, int line, int keySize, int block, int count) {
     for (int j = 0; j < n; j += block) {
       int width = Math.min(block, n - j);
       keys.read((matrix * n + j) * keySize, mine.keys, 0, width * keySize);
       lanes.transpose(mine.keys, width, keySize, mine.turned);
+      if (keyEpsilon > 0) {
+        inverseRms(mine, width, keySize);
+      }
       for (int i = 0; i < count; i++) {
         int at = i * 2 * rank + line;
         lanes.zero(mine.block, width);
         lanes.addRows(mine.block, mine.queries, at * keySize, mine.turned, keySize, width);
+        if (keyEpsilon > 0) {
+          lanes.multiply(mine.block, mine.inverse, width);
+        }
         System.arraycopy(mine.block, 0, mine.scores, at * n + j, width);
       }
+    }
+  }
+
+  private void inverseRms(Scratch mine, int width, int keySize) {
+    lanes.zero(mine.inverse, width);
+    for (int c = 0; c < keySize; c++) {
+      lanes.addSquares(mine.inverse, mine.turned[c], width);
+    }
+    for (int j = 0; j < width; j++) {
+      double meanSquare = lanes.get(mine.inverse, j) / keySize;
+      lanes.set(mine.inverse, j, 1 / Math.sqrt(meanSquare + keyEpsilon));
     }
   }
 

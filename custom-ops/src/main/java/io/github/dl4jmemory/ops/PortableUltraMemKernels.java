@@ -10,9 +10,11 @@ final class PortableUltraMemKernels implements UltraMemKernels {
       INDArray keys,
       INDArray cores,
       INDArray filters,
+      double keyEpsilon,
       INDArray scores,
       INDArray slots) {
-    return PortableTuckerTopK.lookup(Lanes.of(query), query, keys, cores, filters, scores, slots);
+    return PortableTuckerTopK.lookup(
+        Lanes.of(query), query, keys, cores, filters, keyEpsilon, scores, slots);
   }
 
   @Override

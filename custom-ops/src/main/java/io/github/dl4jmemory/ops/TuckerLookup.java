@@ -50,7 +50,12 @@ final class TuckerLookup {
   }
 
   static UltraMemOps.TuckerTopK find(
-      INDArray query, INDArray keys, INDArray cores, INDArray filters, long topK) {
+      INDArray query,
+      INDArray keys,
+      INDArray cores,
+      INDArray filters,
+      long topK,
+      double keyEpsilon) {
     Require require = Require.op("tuckerTopK");
     requireKeys(require, query, keys, cores);
     require.shape("filters", filters, FILTERS, query.size(1), 2, query.size(3));
@@ -69,11 +74,21 @@ final class TuckerLookup {
                   Dense.in(keys),
                   Dense.in(cores),
                   Dense.in(filters),
+                  keyEpsilon,
                   scores,
                   slots);
       require.ok(status, "query", null, 0);
     }
     return new UltraMemOps.TuckerTopK(scores, slots);
+  }
+
+  static UltraMemOps.TuckerTopK findNormalised(
+      INDArray query, INDArray keys, INDArray cores, INDArray filters, long topK, double epsilon) {
+    if (!(epsilon > 0 && epsilon < Double.POSITIVE_INFINITY)) {
+      throw Require.op("tuckerTopKOfNormalisedKeys")
+          .error("epsilon", "a number > 0", Double.toString(epsilon), "use 1e-6");
+    }
+    return find(query, keys, cores, filters, topK, epsilon);
   }
 
   static UltraMemOps.TuckerTopKGradient gradient(

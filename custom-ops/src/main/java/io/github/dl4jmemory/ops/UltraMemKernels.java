@@ -4,12 +4,17 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** One implementation of the kernels of {@link UltraMemOps}; arrays and statuses as in Kernels. */
 interface UltraMemKernels {
-  /** Scores [batch, heads, topK, cores] and slots [batch, heads, topK]. */
+  /**
+   * Scores [batch, heads, topK, cores] and slots [batch, heads, topK].
+   *
+   * @param keyEpsilon of the normalisation of keys; 0 for keys as they are
+   */
   long tuckerTopK(
       INDArray query,
       INDArray keys,
       INDArray cores,
       INDArray filters,
+      double keyEpsilon,
       INDArray scores,
       INDArray slots);
 

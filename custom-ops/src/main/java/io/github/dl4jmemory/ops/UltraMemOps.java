@@ -125,7 +125,29 @@ public final class UltraMemOps {
    */
   public static TuckerTopK tuckerTopK(
       INDArray query, INDArray keys, INDArray cores, INDArray filters, int topK) {
-    return TuckerLookup.find(query, keys, cores, filters, topK);
+    return TuckerLookup.find(query, keys, cores, filters, topK, 0);
+  }
+
+  /**
+   * {@link #tuckerTopK} of keys that are divided by their root mean squares on the way: {@code r[a,
+   * i] = query[b, h, 0, a] . keys[h, 0, a, i] / sqrt(mean(keys[h, 0, a, i]²) + epsilon)}, {@code
+   * c[a, j]} likewise. The normalised keys are never written; for the gradient, make them and pass
+   * them to {@link #tuckerTopKGradient}.
+   *
+   * <p>Cost: that of tuckerTopK, and heads * 2 * rank * subKeys * keySize multiply-adds.
+   *
+   * @param query [batch, heads, 2, rank, keySize] FLOAT or DOUBLE; sides are row and column
+   * @param keys [heads, 2, rank, subKeys, keySize], dtype of query
+   * @param cores [heads, cores, rank, rank], dtype of query; its rows belong to side 0
+   * @param filters [heads, 2, rank], dtype of query, see {@link #tuckerFilters}
+   * @param topK slots to find, 1 to subKeys
+   * @param epsilon above 0, added to the mean square
+   * @return scores and slots
+   * @throws IllegalArgumentException as {@link #tuckerTopK}; if epsilon is not above 0
+   */
+  public static TuckerTopK tuckerTopKOfNormalisedKeys(
+      INDArray query, INDArray keys, INDArray cores, INDArray filters, int topK, double epsilon) {
+    return TuckerLookup.findNormalised(query, keys, cores, filters, topK, epsilon);
   }
 
   /**

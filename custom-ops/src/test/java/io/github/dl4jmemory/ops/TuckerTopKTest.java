@@ -135,7 +135,8 @@ class TuckerTopKTest {
             INDArray filters = filters(cores);
             INDArray scores = Nd4j.create(type, s[0], s[1], 11, 2);
             INDArray slots = Nd4j.create(DataType.INT64, s[0], s[1], 11);
-            long status = kernels.ultraMem().tuckerTopK(query, keys, cores, filters, scores, slots);
+            long status =
+                kernels.ultraMem().tuckerTopK(query, keys, cores, filters, 0, scores, slots);
             assertEquals(Kernels.OK, status);
             double[][][] keyScores = TuckerOracle.keyScores(query, keys);
             for (int i = 0; i < keyScores.length; i++) {
@@ -146,6 +147,37 @@ class TuckerTopKTest {
               INDArray got = scores.slice(i / s[1]).slice(head);
               assertHits("query " + i, hits, got, slots.slice(i / s[1]).slice(head));
             }
+          }
+        });
+  }
+
+  /**
+   * Keys of -4, 0 and 4 whose features are a quarter zeros: with epsilon 4, they are divided by 4.
+   */
+  @Test
+  void normalisedKeysAreDividedByTheirRootMeanSquare(Random random) {
+    Tiers.each(
+        (kernels, type) -> {
+          for (int[] s : new int[][] {{2, 2, 2, 4}, {19, 1, 3, 68}, {101, 2, 1, 132}}) {
+            INDArray query = Elements.whole(random, type, 3, s[0], s[1], 2, s[2], s[3]);
+            INDArray divided = Elements.whole(random, type, 3, s[1], 2, s[2], 43, s[3]);
+            for (int i = 0; i < divided.length(); i++) {
+              double sign = random.nextBoolean() ? 1 : -1;
+              divided.reshape(-1).putScalar(i, i % s[3] % 4 == 0 ? 0 : sign);
+            }
+            INDArray cores = Elements.uniform(random, type, s[1], 2, s[2], s[2]);
+            INDArray filters = filters(cores);
+            INDArray want = Nd4j.create(type, s[0], s[1], 11, 2);
+            INDArray wantSlots = Nd4j.create(DataType.INT64, s[0], s[1], 11);
+            INDArray scores = want.dup();
+            INDArray slots = wantSlots.dup();
+            UltraMemKernels kernel = kernels.ultraMem();
+            kernel.tuckerTopK(query, divided, cores, filters, 0, want, wantSlots);
+            INDArray keys = divided.mul(4); // mean square 12
+            long status = kernel.tuckerTopK(query, keys, cores, filters, 4, scores, slots);
+            assertEquals(Kernels.OK, status);
+            AssertClose.same("slots", Elements.longs(wantSlots), slots);
+            AssertClose.same("scores", Elements.doubles(want), scores);
           }
         });
   }

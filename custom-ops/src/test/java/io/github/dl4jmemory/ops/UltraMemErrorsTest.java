@@ -88,6 +88,13 @@ class UltraMemErrorsTest {
               + " (shape [2, 2, 3, 11, 7]). Fix: use a smaller topK or more keys",
           () -> UltraMemOps.tuckerTopK(query, keys, cores, filters, topK));
     }
+    for (double epsilon : new double[] {0, -1, Double.NaN, Double.POSITIVE_INFINITY}) {
+      refuses(
+          "[tuckerTopKOfNormalisedKeys] epsilon: expected a number > 0, got "
+              + epsilon
+              + ". Fix: use 1e-6",
+          () -> UltraMemOps.tuckerTopKOfNormalisedKeys(query, keys, cores, filters, 3, epsilon));
+    }
     INDArray nan = query.dup();
     nan.putScalar(new int[] {3, 1, 0, 0, 0}, Float.NaN);
     refuses(

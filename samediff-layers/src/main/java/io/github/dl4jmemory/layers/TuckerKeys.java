@@ -1,6 +1,8 @@
 package io.github.dl4jmemory.layers;
 
+import io.github.dl4jmemory.ops.UltraMemOps;
 import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /**
@@ -19,19 +21,12 @@ final class TuckerKeys {
   /**
    * What a lookup takes, and what backward needs of how it came about.
    *
-   * @param query [tokens, heads, 2, rank, width]
-   * @param keys [heads, 2, rank, sideKeys, width], normalised, without their gain: with the
-   *     normalisation, both gains are factors of the query, since {@code <gq q, gk k> = <gq gk q,
-   *     k>}
+   * @param query [tokens, heads, 2, rank, width]; with the normalisation times both gains, since
+   *     {@code <gq q, gk k> = <gq gk q, k>}
    * @param normalised the queries before the gains, [tokens * queries * 2, rank * width]; null
    *     without normalisation, like the inverse root mean squares
    */
-  record Lookup(
-      INDArray query,
-      INDArray keys,
-      INDArray normalised,
-      INDArray queryInverse,
-      INDArray keysInverse) {}
+  record Lookup(INDArray query, INDArray normalised, INDArray queryInverse) {}
 
   TuckerKeys(TuckerMemoryRuntime runtime, TuckerMemory layer) {
     this.runtime = runtime;
@@ -48,9 +43,8 @@ final class TuckerKeys {
   Lookup of(INDArray x, TuckerMemoryRuntime.Room room) {
     INDArray query = room.create(x.size(0), queries * 2 * rank * width);
     Matrices.product(x, runtime.getParam(TuckerMemory.QUERY), query);
-    INDArray keys = runtime.getParam(TuckerMemory.KEYS);
     if (!normalises) {
-      return new Lookup(perHead(query, room), keys, null, null, null);
+      return new Lookup(perHead(query, room), null, null);
     }
     INDArray queryInverse = room.create(query.length() / width, 1);
     queryInverse.assign(Rms.inverse(parts(query), TuckerMemory.NORM_EPSILON));
@@ -58,11 +52,18 @@ final class TuckerKeys {
     INDArray normalised = sides(query);
     INDArray gained = room.create(normalised.shape());
     Matrices.scaleColumns(normalised, gains(), gained);
-    INDArray keysInverse = room.create(keys.length() / width, 1);
-    keysInverse.assign(Rms.inverse(parts(keys), TuckerMemory.NORM_EPSILON));
-    INDArray normalisedKeys = room.create(keys.shape());
-    Rms.normalise(parts(keys), keysInverse, parts(normalisedKeys));
-    return new Lookup(perHead(gained, room), normalisedKeys, normalised, queryInverse, keysInverse);
+    return new Lookup(perHead(gained, room), normalised, queryInverse);
+  }
+
+  /** The slots found; keys are normalised on the way. */
+  UltraMemOps.TuckerTopK find(Lookup lookup, int topK) {
+    INDArray keys = runtime.getParam(TuckerMemory.KEYS);
+    INDArray cores = runtime.getParam(TuckerMemory.CORES);
+    INDArray filters = runtime.getParam(TuckerMemory.FILTERS);
+    return normalises
+        ? UltraMemOps.tuckerTopKOfNormalisedKeys(
+            lookup.query(), keys, cores, filters, topK, TuckerMemory.NORM_EPSILON)
+        : UltraMemOps.tuckerTopK(lookup.query(), keys, cores, filters, topK);
   }
 
   /** A query that heads share, once for each. */
@@ -101,29 +102,46 @@ final class TuckerKeys {
   // ------------------------------------------------------------------------------------ backward
 
   /**
-   * Assigns the gradients of K and of the gains; returns that of x Wq.
+   * Assigns the gradients of C, K and the gains; returns that of x Wq.
    *
-   * @param queryGradient [tokens, heads, 2, rank, width]
-   * @param keysGradient [heads, 2, rank, sideKeys, width]
+   * @param found virtual slots [tokens, heads, topK]
+   * @param scoreGradient [tokens, heads, topK, cores]
    * @return [tokens, queries * 2 * rank * width]
    */
-  INDArray backward(Lookup lookup, INDArray queryGradient, INDArray keysGradient) {
+  INDArray backward(Lookup lookup, INDArray found, INDArray scoreGradient) {
+    INDArray keys = runtime.getParam(TuckerMemory.KEYS);
+    INDArray inverse = null;
+    if (normalises) {
+      inverse = Rms.inverse(parts(keys), TuckerMemory.NORM_EPSILON);
+      INDArray normalised = Nd4j.createUninitialized(keys.dataType(), keys.shape());
+      Rms.normalise(parts(keys), inverse, parts(normalised));
+      keys = normalised;
+    }
+    UltraMemOps.TuckerTopKGradient gradient =
+        UltraMemOps.tuckerTopKGradient(
+            lookup.query(), keys, runtime.getParam(TuckerMemory.CORES), found, scoreGradient);
+    runtime.gradientOf(TuckerMemory.CORES).assign(gradient.cores());
+    INDArray keysGradient = runtime.gradientOf(TuckerMemory.KEYS).assign(gradient.keys());
+    if (normalises) {
+      Rms.backward(parts(keysGradient), parts(keys), inverse);
+    }
+    return queryBackward(lookup, gradient.query());
+  }
+
+  private INDArray queryBackward(Lookup lookup, INDArray queryGradient) {
     long tokens = queryGradient.size(0);
     INDArray gradient = queryGradient;
     if (queries < heads) {
       gradient = queryGradient.reshape('c', tokens, heads, 2 * rank * width).sum(1);
     }
     gradient = Matrices.contiguous(gradient);
-    INDArray keys = runtime.gradientOf(TuckerMemory.KEYS);
-    keys.assign(keysGradient);
     if (normalises) {
-      queryBackward(lookup, sides(gradient));
-      Rms.backward(parts(keys), parts(lookup.keys()), lookup.keysInverse());
+      gainsBackward(lookup, sides(gradient));
     }
     return gradient.reshape('c', tokens, queries * 2 * rank * width);
   }
 
-  private void queryBackward(Lookup lookup, INDArray gradient) {
+  private void gainsBackward(Lookup lookup, INDArray gradient) {
     INDArray both = gradient.mul(lookup.normalised()).sum(true, 0);
     gainGradient(TuckerMemory.QUERY_GAIN, both.mul(gain(TuckerMemory.KEY_GAIN)));
     gainGradient(TuckerMemory.KEY_GAIN, both.mul(gain(TuckerMemory.QUERY_GAIN)));

@@ -90,17 +90,16 @@ class TuckerMemoryRuntime extends TokenwiseRuntime<TuckerMemory> {
   @Override
   final void forward(INDArray x, INDArray out, boolean keep, LayerWorkspaceMgr workspaces) {
     Room room = new Room(dataType, keep, workspaces);
-    INDArray coreArray = getParam(TuckerMemory.CORES);
-    INDArray filters = getParam(TuckerMemory.FILTERS);
     loss = 0;
     if (keep) {
+      INDArray coreArray = getParam(TuckerMemory.CORES);
+      INDArray filters = getParam(TuckerMemory.FILTERS);
       filters.assign(UltraMemOps.tuckerFilters(coreArray, filters));
       loss = singularValues.of(coreArray);
     }
     INDArray queried = convolves ? queried(x, room) : null;
     TuckerKeys.Lookup lookup = keys.of(queried == null ? x : queried, room);
-    UltraMemOps.TuckerTopK top =
-        UltraMemOps.tuckerTopK(lookup.query(), lookup.keys(), coreArray, filters, topK);
+    UltraMemOps.TuckerTopK top = keys.find(lookup, topK);
     INDArray found = room.keep(top.slots());
     UltraMemOps.ExpandedSlots places = places(bags(found));
     INDArray slots = room.keep(places.slots());
@@ -202,14 +201,10 @@ class TuckerMemoryRuntime extends TokenwiseRuntime<TuckerMemory> {
       INDArray weights = kept.scores().reshape('c', tokens, heads, topK, cores);
       perHead.subi(perHead.mul(weights).sum(true, 2)).muli(weights);
     }
-    INDArray coreArray = getParam(TuckerMemory.CORES);
-    UltraMemOps.TuckerTopKGradient gradient =
-        UltraMemOps.tuckerTopKGradient(
-            kept.lookup().query(), kept.lookup().keys(), coreArray, kept.found(), perHead);
+    INDArray projected = keys.backward(kept.lookup(), kept.found(), perHead);
     double divisor = conf.isMiniBatch() ? getInputMiniBatchSize() : 1; // DL4J is to divide by it
-    INDArray coreGradient = gradientOf(TuckerMemory.CORES).assign(gradient.cores());
-    singularValues.addGradient(coreArray, divisor, coreGradient);
-    INDArray projected = keys.backward(kept.lookup(), gradient.query(), gradient.keys());
+    singularValues.addGradient(
+        getParam(TuckerMemory.CORES), divisor, gradientOf(TuckerMemory.CORES));
     INDArray queried = convolves ? kept.queried() : x;
     product(queried.transpose(), projected, gradientOf(TuckerMemory.QUERY));
     product(projected, getParam(TuckerMemory.QUERY).transpose(), xGradient);

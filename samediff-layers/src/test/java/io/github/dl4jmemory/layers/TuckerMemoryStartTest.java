@@ -83,13 +83,10 @@ class TuckerMemoryStartTest {
       Layer layer = layer(memory, 3);
       TuckerMemoryRuntime runtime = (TuckerMemoryRuntime) layer;
       INDArray x = Nd4j.randn(DataType.FLOAT, 200, MODEL);
+      TuckerKeys keys = new TuckerKeys(runtime, runtime.layerConf());
       TuckerKeys.Lookup lookup =
-          new TuckerKeys(runtime, runtime.layerConf())
-              .of(x, new TuckerMemoryRuntime.Room(DataType.FLOAT, false, null));
-      INDArray scores =
-          UltraMemOps.tuckerTopK(
-                  lookup.query(), lookup.keys(), layer.getParam("C"), layer.getParam("F"), 16)
-              .scores();
+          keys.of(x, new TuckerMemoryRuntime.Room(DataType.FLOAT, false, null));
+      INDArray scores = keys.find(lookup, 16).scores();
       double mean = scores.meanNumber().doubleValue();
       assertTrue(mean > 0.85 && mean < 1.15, "mean score " + mean);
     }
