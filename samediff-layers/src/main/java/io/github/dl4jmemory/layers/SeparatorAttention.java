@@ -24,7 +24,7 @@ import org.nd4j.linalg.api.buffer.DataType;
  * </pre>
  *
  * <p>The last input feature says which tokens are separators: 1, or 0 for all others. {@link
- * #addTo} merges it in from a {@link SeparatorMarks} layer:
+ * #addTo} merges it in from a {@link SeparatorMarks} layer, or {@link IntervalMarks}:
  *
  * <pre>{@code
  * graph.addLayer("separators", SeparatorMarks.builder().separators(ids).build(), "ids");
