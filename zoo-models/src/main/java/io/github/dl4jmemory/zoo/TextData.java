@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.stream.IntStream;
 
@@ -101,6 +102,11 @@ final class TextData implements TrainingData {
       from = to;
     }
     return ids.build().toArray();
+  }
+
+  /** All rows that are trained on. */
+  List<int[]> training() {
+    return Collections.unmodifiableList(training);
   }
 
   /** Bytes that the predicted tokens of the held-out rows stand for. */
