@@ -1,9 +1,14 @@
 package io.github.dl4jmemory.zoo;
 
+import io.github.dl4jmemory.layers.IntervalMarks;
+import io.github.dl4jmemory.layers.SeparatorAttention;
+import io.github.dl4jmemory.layers.SeparatorMarks;
+import io.github.dl4jmemory.layers.TokenMark;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.IntFunction;
+import org.deeplearning4j.nn.graph.ComputationGraph;
 
 /**
  * A kind of language model that takes part in a {@link ModelComparison}. Those with other
@@ -150,6 +155,15 @@ enum Contender {
       builder.separatorAttention(separators(vocabulary), INITIAL, windows(shape.layers()));
     }
     return builder;
+  }
+
+  /** A trained dense network with this attention in the place of its own. */
+  ComputationGraph inPlaceOfDense(ComputationGraph dense, Vocabulary vocabulary, int layers) {
+    TokenMark marks =
+        isAtIntervals()
+            ? IntervalMarks.builder().interval(vocabulary.interval()).initial(INITIAL).build()
+            : SeparatorMarks.builder().separators(separators(vocabulary)).build();
+    return SeparatorAttention.replaceDense(dense, marks, INITIAL, windows(layers));
   }
 
   private int[] separators(Vocabulary vocabulary) {

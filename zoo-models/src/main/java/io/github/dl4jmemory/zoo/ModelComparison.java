@@ -117,7 +117,7 @@ public final class ModelComparison implements Callable<Integer> {
       List<ComparedTrial> trials, Settings settings, ByteLevelBpe tokenizer, Display display)
       throws IOException {
     TextData data = MainJob.text(settings, tokenizer);
-    Vocabulary vocabulary = vocabulary(tokenizer, data);
+    Vocabulary vocabulary = Vocabulary.of(folder, tokenizer, data);
     SideBySide sideBySide = new SideBySide();
     List<SideBySide.Work> works = new ArrayList<>();
     for (ComparedTrial trial : trials) {
@@ -131,14 +131,6 @@ public final class ModelComparison implements Callable<Integer> {
                   () -> stop.getAsBoolean() || sideBySide.failed()));
     }
     sideBySide.run(works, workers);
-  }
-
-  private Vocabulary vocabulary(ByteLevelBpe tokenizer, TextData data) throws IOException {
-    int[] separators = Separators.of(new RunFolder(folder).file("tokenizer.json")).ids();
-    int interval =
-        VisibleTokens.separators(Contender.INITIAL, separators)
-            .closestInterval(data.training(), Contender.WINDOW);
-    return new Vocabulary(tokenizer.vocabularySize(), separators, interval);
   }
 
   private List<ComparedTrial> grid(

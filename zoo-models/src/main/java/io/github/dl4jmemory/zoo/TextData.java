@@ -91,7 +91,7 @@ final class TextData implements TrainingData {
   }
 
   /** In pieces that end at a line, so that memory does not grow with the text. */
-  private static int[] encode(ByteLevelBpe tokens, String text) {
+  static int[] encode(ByteLevelBpe tokens, String text) {
     IntStream.Builder ids = IntStream.builder();
     for (int from = 0; from < text.length(); ) {
       int line = text.indexOf('\n', Math.min(text.length() - 1, from + (1 << 16)));

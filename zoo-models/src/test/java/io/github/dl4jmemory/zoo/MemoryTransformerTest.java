@@ -265,6 +265,10 @@ class MemoryTransformerTest {
     assertEquals(1, schedule.valueAt(5, 0), 1e-12);
     assertEquals(0, schedule.valueAt(11, 0));
     assertEquals(2, new WarmupDecay(2, 0, 10).valueAt(0, 0));
+    WarmupDecay later = new WarmupDecay(2, 4, 10, 100);
+    assertEquals(0.5, later.valueAt(100, 0));
+    assertEquals(1, later.valueAt(105, 0), 1e-12);
+    assertEquals(0, later.valueAt(110, 0));
   }
 
   @Test
