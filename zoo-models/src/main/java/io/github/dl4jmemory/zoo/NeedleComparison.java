@@ -59,7 +59,7 @@ public final class NeedleComparison implements Callable<Integer> {
   @Option(names = "--batch", defaultValue = "16", description = "Rows in a step.")
   private int batch;
 
-  @Option(names = "--steps", defaultValue = "2000", description = "Of each training.")
+  @Option(names = "--steps", defaultValue = "3000", description = "Of each training.")
   private int steps;
 
   @Option(names = "--learning-rate", defaultValue = "3e-3", description = "Highest on the way.")

@@ -100,13 +100,22 @@ class BookPerplexityTest {
     FinishedTrials trials = new FinishedTrials("test", comparison.folder());
     ComputationGraph dense = trials.load(trials.best(Contender.DENSE, 1));
     try (ByteLevelBpe tokenizer = trials.tokenizer()) {
-      int[] ids = tokenizer.encode(Files.readString(folder.resolve("one.txt")));
-      int[] row = Arrays.copyOf(ids, ALL + 1);
-      double loss = Evaluation.loss(dense, List.of(row), ALL);
-      assertEquals(loss * ALL, all.at("/books/0/nats").asDouble(), 1e-3);
-      int bytes = tokenizer.decodeBytes(Arrays.copyOfRange(ids, 1, ALL + 1)).length;
-      assertEquals(bytes, all.at("/books/0/bytes").asInt());
+      String[] names = {"one.txt", "two.txt"};
+      for (int book = 0; book < names.length; book++) {
+        int[] ids = tokenizer.encode(Files.readString(folder.resolve(names[book])));
+        JsonNode got = all.path("books").path(book);
+        assertEquals(names[book], got.path("name").asText());
+        int bytes = tokenizer.decodeBytes(Arrays.copyOfRange(ids, 1, ALL + 1)).length;
+        assertEquals(bytes, got.path("bytes").asInt());
+        assertEquals(nats(dense, ids, ALL), got.path("nats").asDouble(), 1e-3);
+        assertEquals(nats(dense, ids, 64), got.at("/stretches/0/nats").asDouble(), 1e-3);
+        assertEquals(nats(dense, ids, 128), got.at("/stretches/1/nats").asDouble(), 1e-3);
+      }
     }
+  }
+
+  private static double nats(ComputationGraph dense, int[] ids, int tokens) {
+    return tokens * Evaluation.loss(dense, List.of(Arrays.copyOf(ids, tokens + 1)), tokens);
   }
 
   /** However many tokens are passed at once. */
