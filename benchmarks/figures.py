@@ -114,6 +114,36 @@ def ultramem_dense(name, batch):
     )
 
 
+ATTENTION = "one text of 4096 tokens, 12 heads of 64, forward and backward"
+SEPARATORS = "the first 4 tokens, separators (11.5%) and a window of"
+
+
+def separator_train(window, target):
+    return Figure(
+        f"separator-train-{window}",
+        f"CPU time of attention to {SEPARATORS} {window} tokens / to all tokens before, {ATTENTION}",
+        target,
+        "lower",
+        "cpu",
+        Side("java", f"separator-training-{window}"),
+        Side("java", "causal-training", label="ours, dense causal"),
+        same=0,  # another attention
+    )
+
+
+def sdpa(name, target, workload, what, **options):
+    return Figure(
+        name,
+        f"time of PyTorch's dense causal scaled_dot_product_attention / of {what}, {ATTENTION}",
+        target,
+        "higher",
+        "wall",
+        Side("java", workload),
+        Side("torch", "causal-training"),
+        **options,
+    )
+
+
 FIGURES = {
     figure.name: figure
     for figure in (
@@ -240,6 +270,10 @@ FIGURES = {
             Side("java", "memory-step", label="ours, native kernels"),
             same=0.99,
         ),
+        separator_train(64, 0.35),
+        separator_train(128, 0.4),
+        sdpa("separator-sdpa", 2, "separator-training-128", f"our attention to {SEPARATORS} 128 tokens", same=0),
+        sdpa("causal-sdpa", 0.8, "causal-training", "ours", multiply_adds=7 * 12 * 64 * 4096 * 4097 // 2),
         Figure(
             "decode-flat",
             "CPU time of decoding with a separator cache (4 initial tokens, 64 separators, window 256, size 800, rotary positions"

@@ -86,7 +86,33 @@ class TableStep:
         return dict(out=self.out, weightGradients=self.weights.grad, values=self.values[:1000])
 
 
+class CausalTraining:
+    """scaled_dot_product_attention and its gradient, in the layout that PyTorch prefers: [batch, heads, time, headSize]."""
+
+    note = "scaled_dot_product_attention"
+
+    def __init__(self):
+        query, keys, values, out_gradients = (
+            uniform(seed, 1, 4096, 12, 64).transpose(1, 2).contiguous() for seed in (1, 2, 3, 4)
+        )
+        self.inputs = [tensor.requires_grad_() for tensor in (query, keys, values)]
+        self.out_gradients = out_gradients
+
+    def run(self, iteration):
+        for tensor in self.inputs:
+            tensor.grad = None
+        self.out = F.scaled_dot_product_attention(*self.inputs, is_causal=True)
+        self.out.backward(self.out_gradients)
+
+    def results(self):
+        names = "queryGradients", "keyGradients", "valueGradients"
+        all = dict(zip(names, (tensor.grad for tensor in self.inputs)), out=self.out)
+        return {name: tensor.transpose(1, 2) for name, tensor in all.items()}
+
+
 def workload(name, s):
+    if name == "causal-training":
+        return CausalTraining()
     if name == "lookup":
         return Lookup(s)
     return TableStep(s, name.removeprefix("table-step-"))

@@ -43,6 +43,9 @@ interface Workload {
       case "memory-step" -> new MemoryStep(shape);
       case "separator-decode-1024" -> new SeparatorDecode(1024);
       case "separator-decode-65536" -> new SeparatorDecode(65536);
+      case "causal-training" -> new AttentionTraining(AttentionTraining.TIME);
+      case "separator-training-64" -> new AttentionTraining(64);
+      case "separator-training-128" -> new AttentionTraining(128);
       case "decode-from-cache" -> new DecodeFromCache();
       default -> throw new IllegalArgumentException("no such workload: " + name);
     };
