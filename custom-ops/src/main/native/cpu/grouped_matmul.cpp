@@ -97,11 +97,17 @@ void add_inner(const Product<T> &p, int64_t from, int64_t to, int64_t k) {
 template <class T>
 int32_t grouped_matmul(const T *rows, const T *weights, const int64_t *starts, int64_t groups, int64_t nIn, int64_t nOut,
                        T *out, int32_t threads) {
-  int64_t hit = 0;  // groups with rows
-  for (int64_t g = 0; g < groups; g++) hit += starts[g] < starts[g + 1];
+  int64_t hit = 0, longest = 0;  // groups with rows, and the most rows
+  for (int64_t g = 0; g < groups; g++) {
+    hit += starts[g] < starts[g + 1];
+    longest = most(longest, starts[g + 1] - starts[g]);
+  }
   const int64_t bytes = hit * nIn * nOut * int64_t(sizeof(T)), products = (starts[groups] - starts[0]) * nIn * nOut;
   threads = int32_t(most(int64_t(1), least(int64_t(threads), most(bytes / kBytesOfThread, products / kProductsOfThread))));
-  const int64_t most_columns = kPartBytes / int64_t(sizeof(T));
+  int64_t most_columns = kPartBytes / int64_t(sizeof(T));
+  if (longest >= kTiledFrom) {
+    most_columns = least(most_columns, kSumBytes / int64_t(sizeof(T)) / least(longest, kMostRows) / kLine<T> * kLine<T>);
+  }
   // Two tasks a thread, so that none waits long for the others.
   const int64_t wanted = most((nOut + most_columns - 1) / most_columns, (2 * threads + hit - 1) / most(hit, int64_t(1)));
   const int64_t width = ((nOut + wanted - 1) / wanted + kLine<T> - 1) / kLine<T> * kLine<T>;
