@@ -50,6 +50,7 @@ public final class PoolFiles {
       publish(writing, zip);
       commit(tables, zip);
     } finally {
+      Files.deleteIfExists(writing);
       tables.forEach(FileTable::endSaving);
     }
   }
@@ -93,6 +94,7 @@ public final class PoolFiles {
       publish(writing, zip);
       forceFolder(zip);
     } finally {
+      Files.deleteIfExists(writing);
       tables.forEach(FileTable::endSaving);
     }
   }
