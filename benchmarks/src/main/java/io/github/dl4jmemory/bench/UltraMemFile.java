@@ -12,16 +12,19 @@ import java.util.Random;
 import java.util.stream.Stream;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.dataset.DataSet;
 import org.nd4j.linalg.factory.Nd4j;
 
 /**
- * Makes UltraMem-151M-x12 with its value tables in files and decodes with it, one token at a time:
- * {@code UltraMemFile FOLDER STORAGE TOKENS}. Tokens are random, so that the rows of a step are not
- * those of the step before. The last line is one JSON object. The files stay in the folder.
+ * Makes UltraMem-151M-x12 with its value tables in files, decodes with it, one token at a time, and
+ * then trains it for two steps: {@code UltraMemFile FOLDER STORAGE TOKENS}. Tokens are random, so
+ * that the rows of a step are not those of the step before. The last line is one JSON object. The
+ * files stay in the folder.
  */
 public final class UltraMemFile {
   private static final int VOCABULARY = 32_000;
   private static final int FIRST_TOKENS = 8; // not timed
+  private static final int TRAINED_TOKENS = 32;
 
   private UltraMemFile() {}
 
@@ -49,12 +52,18 @@ public final class UltraMemFile {
     start = System.nanoTime();
     decode(network, random, tokens);
     double tokensASecond = tokens / seconds(start);
+    long peakResident = peakResident();
+    train(network, random);
+    start = System.nanoTime();
+    train(network, random);
+    double trainSeconds = seconds(start);
     PoolFiles.close(network);
     System.out.printf(
         Locale.ROOT,
         "{\"storage\": \"%s\", \"parameters\": %d, \"inNetwork\": %d, \"fileBytes\": %d,"
             + " \"initSeconds\": %.1f, \"createSeconds\": %.1f, \"tokens\": %d,"
-            + " \"tokensASecond\": %.2f, \"peakHeapBytes\": %d, \"peakResidentBytes\": %d}%n",
+            + " \"tokensASecond\": %.2f, \"peakResidentBytes\": %d, \"trainedTokens\": %d,"
+            + " \"trainSeconds\": %.1f, \"trainPeakResidentBytes\": %d}%n",
         args[1],
         model.parameterCount(),
         network.numParams(),
@@ -63,7 +72,9 @@ public final class UltraMemFile {
         createSeconds,
         tokens,
         tokensASecond,
-        Runtime.getRuntime().totalMemory(),
+        peakResident,
+        TRAINED_TOKENS,
+        trainSeconds,
         peakResident());
   }
 
@@ -75,6 +86,23 @@ public final class UltraMemFile {
         throw new IllegalStateException("probabilities of the next token sum to " + sum);
       }
     }
+  }
+
+  private static void train(ComputationGraph network, Random random) {
+    float[] ids = new float[TRAINED_TOKENS];
+    float[] next = new float[TRAINED_TOKENS];
+    for (int t = 0; t < TRAINED_TOKENS; t++) {
+      ids[t] = t == 0 ? 1 : next[t - 1];
+      next[t] = random.nextInt(VOCABULARY);
+    }
+    network.fit(new DataSet(row(ids), row(next)));
+    if (!Double.isFinite(network.score())) {
+      throw new IllegalStateException("the loss is " + network.score());
+    }
+  }
+
+  private static INDArray row(float[] numbers) {
+    return Nd4j.createFromArray(numbers).reshape(1, numbers.length);
   }
 
   private static double seconds(long start) {
