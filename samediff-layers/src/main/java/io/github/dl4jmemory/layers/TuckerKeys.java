@@ -1,9 +1,9 @@
 package io.github.dl4jmemory.layers;
 
 import io.github.dl4jmemory.ops.UltraMemOps;
+import java.util.Arrays;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
-import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /**
  * Queries and keys of a {@link TuckerMemory} as the lookup takes them, and the way back of their
@@ -73,11 +73,9 @@ final class TuckerKeys {
     if (queries == heads) {
       return query.reshape('c', tokens, heads, 2, rank, width);
     }
-    INDArray all = room.create(tokens, heads, size);
-    INDArray one = query.reshape('c', tokens, size);
-    for (int head = 0; head < heads; head++) {
-      all.get(NDArrayIndex.all(), NDArrayIndex.point(head), NDArrayIndex.all()).assign(one);
-    }
+    INDArray[] copies = new INDArray[heads];
+    Arrays.fill(copies, query.reshape('c', tokens, size));
+    INDArray all = room.keep(Nd4j.concat(1, copies));
     return all.reshape('c', tokens, heads, 2, rank, width);
   }
 
