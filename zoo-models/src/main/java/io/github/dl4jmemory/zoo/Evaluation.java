@@ -13,16 +13,21 @@ import org.nd4j.linalg.dataset.MultiDataSet;
 
 /** Measures a trained network on what it was not trained on. */
 final class Evaluation {
-  private static final int ROWS = 256;
+  private static final int TOKENS = 16_384; // of a forward pass, padding counted
 
   private Evaluation() {}
+
+  private static int rowsAtOnce(int context) {
+    return Math.max(1, TOKENS / context);
+  }
 
   /** Mean loss in nats per predicted token of the rows. */
   static double loss(ComputationGraph network, List<int[]> rows, int context) {
     double sum = 0;
     long tokens = 0;
-    for (int from = 0; from < rows.size(); from += ROWS) {
-      List<int[]> part = rows.subList(from, Math.min(rows.size(), from + ROWS));
+    int atOnce = rowsAtOnce(context);
+    for (int from = 0; from < rows.size(); from += atOnce) {
+      List<int[]> part = rows.subList(from, Math.min(rows.size(), from + atOnce));
       long count = TrainingData.predicted(part);
       sum += network.score(TrainingData.batch(part, context), false) * count;
       tokens += count;
@@ -42,8 +47,9 @@ final class Evaluation {
     for (Relation relation : Relation.values()) {
       counts.put(relation, new int[2]);
     }
-    for (int from = 0; from < questions.size(); from += ROWS) {
-      List<Question> part = questions.subList(from, Math.min(questions.size(), from + ROWS));
+    int atOnce = rowsAtOnce(context);
+    for (int from = 0; from < questions.size(); from += atOnce) {
+      List<Question> part = questions.subList(from, Math.min(questions.size(), from + atOnce));
       int[][] chosen = mostProbable(network, part.stream().map(Question::row).toList(), context);
       for (int q = 0; q < part.size(); q++) {
         int[] count = counts.get(part.get(q).fact().relation());
