@@ -17,7 +17,8 @@ final class Evaluation {
 
   private Evaluation() {}
 
-  private static int rowsAtOnce(int context) {
+  /** Rows of one forward pass. */
+  static int rowsAtOnce(int context) {
     return Math.max(1, TOKENS / context);
   }
 

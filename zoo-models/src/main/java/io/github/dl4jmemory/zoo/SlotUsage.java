@@ -17,7 +17,6 @@ import org.deeplearning4j.nn.graph.ComputationGraph;
  *     instead)
  */
 record SlotUsage(double shareUsed, double entropy) {
-  private static final int ROWS = 256;
 
   /** Reading these rows. */
   static SlotUsage of(ComputationGraph network, List<int[]> rows, int context) {
@@ -32,8 +31,9 @@ record SlotUsage(double shareUsed, double entropy) {
     return MemoryTelemetry.measure(
         network,
         () -> {
-          for (int from = 0; from < rows.size(); from += ROWS) {
-            List<int[]> part = rows.subList(from, Math.min(rows.size(), from + ROWS));
+          int atOnce = Evaluation.rowsAtOnce(context);
+          for (int from = 0; from < rows.size(); from += atOnce) {
+            List<int[]> part = rows.subList(from, Math.min(rows.size(), from + atOnce));
             network.output(TrainingData.batch(part, context).getFeatures(0));
           }
         });
