@@ -54,6 +54,9 @@ abstract class LayerRuntime<C extends AbstractSameDiffLayer> extends AbstractLay
   /** Drops what forward kept for backward. */
   abstract void forget();
 
+  /** Waits for what a pass that was broken off has left running. */
+  void settle() {}
+
   /** What the layer itself adds to the network's score in training, beside regularisation. */
   double ownLoss() {
     return 0;
@@ -283,6 +286,7 @@ abstract class LayerRuntime<C extends AbstractSameDiffLayer> extends AbstractLay
   @Override
   public final void setInput(
       INDArray input, org.deeplearning4j.nn.workspace.LayerWorkspaceMgr workspaces) {
+    settle();
     inputExamples = Math.toIntExact(input.size(0));
     forget();
     super.setInput(input, workspaces);

@@ -29,6 +29,7 @@ class TuckerMemoryRuntime extends TokenwiseRuntime<TuckerMemory> {
   private final transient ExpandedTable values;
   private final transient RowTable preValues; // null: none
   private transient Kept kept;
+  private transient MemoryBranch branch; // null: the memory works when its turn comes
   private double loss;
 
   /**
@@ -90,6 +91,25 @@ class TuckerMemoryRuntime extends TokenwiseRuntime<TuckerMemory> {
   @Override
   final void forward(INDArray x, INDArray out, boolean keep, LayerWorkspaceMgr workspaces) {
     Room room = new Room(dataType, keep, workspaces);
+    begin(keep);
+    lookUp(x, convolves ? queried(x, room) : null, out, room);
+  }
+
+  /** Starts the pass beside the layers that follow, where the output is added later on. */
+  @Override
+  final void fill(INDArray x, INDArray out, boolean keep, LayerWorkspaceMgr workspaces) {
+    settle();
+    if (branch == null || !MemoryBranch.passesOn(workspaces)) {
+      super.fill(x, out, keep, workspaces);
+      return;
+    }
+    begin(keep);
+    INDArray queried = convolves ? queried(x, new Room(dataType, false, workspaces)) : null;
+    branch.start(x, queried, out, keep);
+  }
+
+  /** In training, the filters follow the cores. */
+  private void begin(boolean keep) {
     INDArray coreArray = getParam(TuckerMemory.CORES);
     INDArray filters = getParam(TuckerMemory.FILTERS);
     loss = 0;
@@ -97,10 +117,22 @@ class TuckerMemoryRuntime extends TokenwiseRuntime<TuckerMemory> {
       filters.assign(UltraMemOps.tuckerFilters(coreArray, filters));
       loss = singularValues.of(coreArray);
     }
-    INDArray queried = convolves ? queried(x, room) : null;
+  }
+
+  /** Computes the output; what is kept lies outside of workspaces. */
+  final void lookUp(INDArray x, INDArray queried, INDArray out, boolean keep) {
+    lookUp(x, queried, out, new Room(dataType, keep, LayerWorkspaceMgr.noWorkspacesImmutable()));
+  }
+
+  private void lookUp(INDArray x, INDArray queried, INDArray out, Room room) {
     TuckerKeys.Lookup lookup = keys.of(queried == null ? x : queried, room);
     UltraMemOps.TuckerTopK top =
-        UltraMemOps.tuckerTopK(lookup.query(), lookup.keys(), coreArray, filters, topK);
+        UltraMemOps.tuckerTopK(
+            lookup.query(),
+            lookup.keys(),
+            getParam(TuckerMemory.CORES),
+            getParam(TuckerMemory.FILTERS),
+            topK);
     INDArray found = room.keep(top.slots());
     UltraMemOps.ExpandedSlots places = places(bags(found));
     INDArray slots = room.keep(places.slots());
@@ -116,7 +148,7 @@ class TuckerMemoryRuntime extends TokenwiseRuntime<TuckerMemory> {
     read = room.keep(read.reshape('c', x.size(0), blocks * valueSize));
     product(read, getParam(TuckerMemory.OUTPUT), out);
     kept =
-        keep
+        room.keep()
             ? new Kept(queried, lookup, found, slots, slotBlocks, scores, weights, preRead, read)
             : null;
   }
@@ -235,8 +267,41 @@ class TuckerMemoryRuntime extends TokenwiseRuntime<TuckerMemory> {
   }
 
   @Override
+  final void fillGradients(INDArray epsilon, INDArray inputGradient, LayerWorkspaceMgr workspaces) {
+    if (branch == null || !branch.landBackward(inputGradient)) {
+      super.fillGradients(epsilon, inputGradient, workspaces);
+    }
+  }
+
+  @Override
   final void drop() {
-    kept = null;
+    if (branch == null || !branch.isBusy()) {
+      kept = null;
+    }
+  }
+
+  // -------------------------------------------------------------------- beside the other layers
+
+  /** From now on it works beside the layers that follow, until who calls this has it land. */
+  final MemoryBranch workBeside() {
+    if (branch == null) {
+      branch = new MemoryBranch(this);
+    }
+    return branch;
+  }
+
+  @Override
+  final void settle() {
+    if (branch != null) {
+      branch.settle();
+    }
+  }
+
+  /** The output is there; what was kept goes if the pass was forgotten meanwhile. */
+  final void landed() {
+    if (!mayGoBack()) {
+      drop();
+    }
   }
 
   /** Arrays of the forward pass: kept until backward, or gone with the layer's working memory. */
