@@ -17,10 +17,12 @@ import java.util.stream.Stream;
 import org.deeplearning4j.nn.conf.ComputationGraphConfiguration;
 import org.deeplearning4j.nn.conf.RNNFormat;
 import org.deeplearning4j.nn.conf.WorkspaceMode;
+import org.deeplearning4j.nn.conf.dropout.IDropout;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.layers.FrozenLayer;
 import org.deeplearning4j.nn.transferlearning.FineTuneConfiguration;
 import org.deeplearning4j.nn.transferlearning.TransferLearning;
+import org.deeplearning4j.nn.workspace.LayerWorkspaceMgr;
 import org.deeplearning4j.util.ModelSerializer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -102,19 +104,47 @@ class AsynchronousMemoryTest {
     }
   }
 
-  /** With the rows of the tables alone and dropout of the input. */
+  /** With the rows of the tables alone, and dropout of the input. */
   @Test
   void trainingOfRows(Random random) {
-    UltraMem memory = TuckerMemories.first().valuesUpdater(new Adam(1e-2)).dropOut(0.7).build();
+    UltraMem memory =
+        TuckerMemories.first().valuesUpdater(new Adam(1e-2)).dropOut(new EverySecond()).build();
     List<ComputationGraph> both = dense(DataType.FLOAT, SkippedChains.spans(memory));
     both.forEach(RowSparseTraining::attach);
     for (int step = 0; step < 4; step++) {
       DataSet data = batch(random, DataType.FLOAT, prime(random));
       for (ComputationGraph network : both) {
-        Nd4j.getRandom().setSeed(step);
         network.fit(data);
       }
       sameTraining(both);
+    }
+  }
+
+  /** Drops every second element: DL4J's own dropout of M2.1 has no two runs alike. */
+  private static final class EverySecond implements IDropout {
+    private static final long serialVersionUID = 1L;
+
+    @Override
+    public INDArray applyDropout(
+        INDArray x, INDArray result, int iteration, int epoch, LayerWorkspaceMgr workspaces) {
+      return result.assign(x).muli(mask(x));
+    }
+
+    @Override
+    public INDArray backprop(INDArray outGradient, INDArray xGradient, int iteration, int epoch) {
+      return xGradient.assign(outGradient).muli(mask(outGradient));
+    }
+
+    private static INDArray mask(INDArray array) {
+      return Nd4j.arange(array.length()).fmod(2).reshape(array.shape()).castTo(array.dataType());
+    }
+
+    @Override
+    public void clear() {}
+
+    @Override
+    public IDropout clone() {
+      return new EverySecond();
     }
   }
 
@@ -172,11 +202,11 @@ class AsynchronousMemoryTest {
         assertEquals(expected.keySet(), got.keySet());
         expected.forEach((k, v) -> AssertClose.same(k, Elements.doubles(v), got.get(k)));
       }
-      for (String vertex : List.of("m0", "block1", "block2-memories", "m3")) {
+      for (String vertex : List.of("m0", "block1", "m3")) {
         INDArray[] features = {x};
-        double[] expected =
-            Elements.doubles(both.get(0).output(List.of(vertex), false, features, null)[0]);
-        INDArray got = both.get(1).output(List.of(vertex), false, features, null)[0];
+        List<String> named = List.of(vertex);
+        double[] expected = Elements.doubles(both.get(0).output(named, false, features, null)[0]);
+        INDArray got = both.get(1).output(named, false, features, null)[0];
         AssertClose.same(vertex, expected, got);
       }
       DataSet data = batch(random, DataType.DOUBLE, prime(random));
@@ -194,11 +224,13 @@ class AsynchronousMemoryTest {
         new DataSet(
             sequence(random, RNNFormat.NWC, Networks.IN, 5),
             sequence(random, RNNFormat.NWC, Networks.OUT, 5));
-    network.fit(data);
+    ComputationGraph clone = network.clone();
+    for (ComputationGraph each : List.of(network, clone)) {
+      each.fit(data);
+    }
     File file = folder.resolve("network.zip").toFile();
     ModelSerializer.writeModel(network, file, true);
     ComputationGraph restored = ModelSerializer.restoreComputationGraph(file, true);
-    ComputationGraph clone = network.clone();
     for (int step = 0; step < 2; step++) {
       for (ComputationGraph each : List.of(network, restored, clone)) {
         assertInstanceOf(MemorySumVertex.class, each.getVertex("block3-memories"));

@@ -1,11 +1,13 @@
 package io.github.dl4jmemory.zoo;
 
+import io.github.dl4jmemory.layers.SkipMemories;
 import io.github.dl4jmemory.layers.TuckerMemory;
 import io.github.dl4jmemory.layers.UltraMem;
 import io.github.dl4jmemory.layers.UltraMemV2;
 import java.util.ArrayList;
 import java.util.List;
 import org.deeplearning4j.nn.conf.ComputationGraphConfiguration;
+import org.deeplearning4j.nn.conf.ComputationGraphConfiguration.GraphBuilder;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 
 /**
@@ -160,6 +162,7 @@ public final class UltraMemTransformer extends TokenZooModel {
     private final List<SkipSettings.Span> spans = new ArrayList<>();
     private TuckerMemory memory = UltraMem.builder().build();
     private boolean everyBlock;
+    private boolean asynchronous;
 
     private Builder() {}
 
@@ -198,6 +201,19 @@ public final class UltraMemTransformer extends TokenZooModel {
     }
 
     /**
+     * Whether each memory works on a thread of its own beside the blocks of its span; default
+     * false. Results and parameters are the same; {@link SkipMemories#addTo(GraphBuilder, boolean,
+     * SkipMemories.Span...)} says when it pays.
+     *
+     * @param asynchronous true for threads
+     * @return this builder
+     */
+    public Builder asynchronous(boolean asynchronous) {
+      this.asynchronous = asynchronous;
+      return this;
+    }
+
+    /**
      * Checks the settings and makes the model.
      *
      * @return the model; later changes of this builder do not change it
@@ -229,7 +245,7 @@ public final class UltraMemTransformer extends TokenZooModel {
             span.from() + " : " + span.after(),
             "count blocks from 0");
       }
-      SkipSettings memories = new SkipSettings(memory.clone(), all);
+      SkipSettings memories = new SkipSettings(memory.clone(), all, asynchronous);
       memories.parameters(settings.model()); // refuses sizes that contradict
       return new UltraMemTransformer(settings, memories);
     }
