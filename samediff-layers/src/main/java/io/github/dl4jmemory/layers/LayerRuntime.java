@@ -57,6 +57,9 @@ abstract class LayerRuntime<C extends AbstractSameDiffLayer> extends AbstractLay
   /** Waits for what a pass that was broken off has left running. */
   void settle() {}
 
+  /** Called when the input is set, which is before any other reader of the same array has run. */
+  void inputArrived(org.deeplearning4j.nn.workspace.LayerWorkspaceMgr workspaces) {}
+
   /** What the layer itself adds to the network's score in training, beside regularisation. */
   double ownLoss() {
     return 0;
@@ -290,6 +293,7 @@ abstract class LayerRuntime<C extends AbstractSameDiffLayer> extends AbstractLay
     inputExamples = Math.toIntExact(input.size(0));
     forget();
     super.setInput(input, workspaces);
+    inputArrived(workspaces);
   }
 
   @Override

@@ -6,9 +6,9 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
  * How a memory works beside the layers between the vertex that it reads and the one that adds its
- * output. In a forward pass the memory's vertex starts the work and gives an array that is not
- * filled yet, and the adding vertex has it filled before it reads; in a backward pass the adding
- * vertex starts the work and the memory's vertex waits for it.
+ * output. In a forward pass the memory starts the work as soon as it can, and its vertex gives an
+ * array that is not filled yet; the adding vertex has it filled before it reads. In a backward pass
+ * the adding vertex starts the work and the memory's vertex waits for it.
  *
  * <p>The thread touches neither DL4J's workspaces nor what lies in them: it works on copies of the
  * tokens, and its results are copied by those who wait. So a pass that is broken off before the
@@ -25,6 +25,7 @@ final class MemoryBranch {
   private final KeptArray outGradient = new KeptArray();
   private final KeptArray inputGradient = new KeptArray();
   private INDArray x; // of the forward pass that ran here; null: none since the last settle()
+  private INDArray result; // of it, while nobody was promised it; else null
   private Runnable delivery; // of the output that is awaited; null: none
   private INDArray xGradient; // that is awaited; null: none
 
@@ -39,16 +40,26 @@ final class MemoryBranch {
    * must be full when the vertex returns it.
    */
   static boolean passesOn(LayerWorkspaceMgr workspaces) {
-    if (workspaces.isScopedOut(ArrayType.ACTIVATIONS)) {
-      return false;
-    }
-    String name = workspaces.getWorkspaceName(ArrayType.ACTIVATIONS);
-    return name != null && (name.equals("WS_ALL_LAYERS_ACT") || name.startsWith("WS_LAYER_ACT_"));
+    return isInference(workspaces) || activations(workspaces).equals("WS_ALL_LAYERS_ACT");
+  }
+
+  /** Whether that is so in a pass that gives outputs, and keeps nothing for a backward pass. */
+  static boolean isInference(LayerWorkspaceMgr workspaces) {
+    return activations(workspaces).startsWith("WS_LAYER_ACT_");
+  }
+
+  private static String activations(LayerWorkspaceMgr workspaces) {
+    String name =
+        workspaces.isScopedOut(ArrayType.ACTIVATIONS)
+            ? null
+            : workspaces.getWorkspaceName(ArrayType.ACTIVATIONS);
+    return name == null ? "" : name;
   }
 
   /** Waits for the work of a pass that was broken off, and forgets the last pass. */
   void settle() {
     thread.abandon();
+    result = null;
     delivery = null;
     xGradient = null;
     x = null;
@@ -59,20 +70,31 @@ final class MemoryBranch {
    *
    * @param input [tokens, nIn]
    * @param convolved the input of the query; null where it is the same
-   * @param out array of the output as DL4J takes it; {@link #land} fills it
    * @param keep whether backward may follow
    */
-  void start(INDArray input, INDArray convolved, INDArray out, boolean keep) {
+  void start(INDArray input, INDArray convolved, boolean keep) {
     INDArray copy = tokens.keep(input);
     INDArray query = convolved == null ? null : queried.keep(convolved);
-    INDArray rows = output.room(out.dataType(), input.size(0), memory.layerConf().getNOut());
-    TokenLayout layout = memory.layout();
+    INDArray rows = output.room(copy.dataType(), copy.size(0), memory.layerConf().getNOut());
     thread.start(() -> memory.lookUp(copy, query, rows, keep));
     x = copy;
+    result = rows;
+  }
+
+  /** Whether a forward pass was started that is promised to nobody yet. */
+  boolean isAhead() {
+    return result != null;
+  }
+
+  /** What was started will be put into this array, as DL4J takes it, by {@link #land}. */
+  void promise(INDArray out) {
+    INDArray rows = result;
+    TokenLayout layout = memory.layout();
+    result = null;
     delivery = () -> layout.scatter(rows, out);
   }
 
-  /** Waits for the output that was started, if any, and fills its array. */
+  /** Waits for the output that was promised, if any, and fills its array. */
   void land() {
     if (delivery != null) {
       Runnable fill = delivery;

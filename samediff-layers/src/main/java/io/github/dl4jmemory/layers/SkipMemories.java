@@ -64,13 +64,15 @@ public final class SkipMemories {
    * As {@link #addTo(GraphBuilder, Span...)}, with memories that may work beside the layers between
    * {@code from} and {@code after}.
    *
-   * <p>An asynchronous {@link UltraMem} or {@link UltraMemV2} has a thread of its own: its vertex
-   * starts the work, and the sum vertex waits for it; in training the same the other way round.
-   * Results are the same bit for bit, parameters and their order too. What the work throws, the sum
-   * vertex throws. The thread is a daemon that ends after a second without work; a clone of the
-   * network has threads of its own. Where DL4J gives activations to the user ({@code feedForward},
-   * {@code output} of a named vertex) or has no workspaces, where something beside the sum vertex
-   * reads the memory's output, and for other kinds of memories, each works when its turn comes.
+   * <p>An asynchronous {@link UltraMem} or {@link UltraMemV2} has a thread of its own: it starts
+   * when the vertex that it reads is done (in training and with a {@code queryConvolution}, when
+   * DL4J comes to its own vertex, which may be after other readers of the same vertex), and the sum
+   * vertex waits for it; the backward pass runs the same way round, from sum to memory. Results are
+   * the same bit for bit, parameters and their order too. What the work throws, the sum vertex
+   * throws. The thread is a daemon that ends after a second without work; a clone of the network
+   * has threads of its own. Where DL4J gives activations to the user ({@code feedForward}, {@code
+   * output} of a named vertex) or has no workspaces, where something beside the sum vertex reads
+   * the memory's output, and for other kinds of memories, each works when its turn comes.
    *
    * <p>It pays where there are processors to spare: with as many ND4J threads as there are
    * processors, both sides wait for the same ones. Give ND4J a part of them (OMP_NUM_THREADS).

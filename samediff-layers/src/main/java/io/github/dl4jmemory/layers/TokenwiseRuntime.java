@@ -63,9 +63,8 @@ abstract class TokenwiseRuntime<C extends TokenwiseLayer> extends LayerRuntime<C
   @Override
   public final INDArray activate(boolean training, LayerWorkspaceMgr workspaces) {
     assertInputSet(false);
-    layerConf().validateInput(input);
+    takeInput();
     applyDropOutIfNecessary(training, workspaces);
-    layout = layoutOfInput();
     INDArray out =
         workspaces.createUninitialized(
             ArrayType.ACTIVATIONS, dataType, layout.shapeWith(layerConf().getNOut()), 'c');
@@ -74,7 +73,7 @@ abstract class TokenwiseRuntime<C extends TokenwiseLayer> extends LayerRuntime<C
       return out.assign(0);
     }
     forget();
-    fill(layout.rows(input.castTo(dataType)), out, training, workspaces);
+    fill(rowsOfInput(), out, training, workspaces);
     kept = training;
     return out;
   }
@@ -121,7 +120,7 @@ abstract class TokenwiseRuntime<C extends TokenwiseLayer> extends LayerRuntime<C
 
   /** As {@link #backward}, of and into arrays as DL4J takes them. */
   void fillGradients(INDArray epsilon, INDArray inputGradient, LayerWorkspaceMgr workspaces) {
-    INDArray x = layout.rows(input.castTo(dataType));
+    INDArray x = rowsOfInput();
     if (!kept) { // backward without a forward pass in training mode: epsilons from outside
       INDArray unused = Nd4j.createUninitialized(dataType, layout.tokens(), layerConf().getNOut());
       forward(x, unused, true, workspaces);
@@ -140,6 +139,17 @@ abstract class TokenwiseRuntime<C extends TokenwiseLayer> extends LayerRuntime<C
   /** Where the tokens of the last pass stand. */
   final TokenLayout layout() {
     return layout;
+  }
+
+  /** Validates the input that was set, and looks where its tokens stand. */
+  final void takeInput() {
+    layerConf().validateInput(input);
+    layout = layoutOfInput();
+  }
+
+  /** The tokens of the input as forward and backward take them. */
+  final INDArray rowsOfInput() {
+    return layout.rows(input.castTo(dataType));
   }
 
   private TokenLayout layoutOfInput() {

@@ -95,17 +95,43 @@ class TuckerMemoryRuntime extends TokenwiseRuntime<TuckerMemory> {
     lookUp(x, convolves ? queried(x, room) : null, out, room);
   }
 
-  /** Starts the pass beside the layers that follow, where the output is added later on. */
+  /** {@inheritDoc} Beside the layers that follow, where the output is added later on. */
   @Override
   final void fill(INDArray x, INDArray out, boolean keep, LayerWorkspaceMgr workspaces) {
-    settle();
-    if (branch == null || !MemoryBranch.passesOn(workspaces)) {
+    if (branch == null) {
       super.fill(x, out, keep, workspaces);
       return;
     }
-    begin(keep);
-    INDArray queried = convolves ? queried(x, new Room(dataType, false, workspaces)) : null;
-    branch.start(x, queried, out, keep);
+    boolean passesOn = MemoryBranch.passesOn(workspaces);
+    if (keep || !branch.isAhead()) {
+      settle();
+      if (!passesOn) {
+        super.fill(x, out, keep, workspaces);
+        return;
+      }
+      begin(keep);
+      Room passing = new Room(dataType, false, workspaces);
+      branch.start(x, convolves ? queried(x, passing) : null, keep);
+    }
+    branch.promise(out);
+    if (!passesOn) {
+      branch.land();
+    }
+  }
+
+  /**
+   * {@inheritDoc} A pass that gives outputs is started here, since other readers of the input may
+   * come before this layer; with a convolution it is not, because steps look like whole sequences.
+   */
+  @Override
+  final void inputArrived(LayerWorkspaceMgr workspaces) {
+    if (branch != null && !convolves && MemoryBranch.isInference(workspaces)) {
+      takeInput();
+      if (layout().tokens() > 0) {
+        begin(false);
+        branch.start(rowsOfInput(), null, false);
+      }
+    }
   }
 
   /** In training, the filters follow the cores. */

@@ -21,6 +21,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
+import org.apache.commons.lang3.ArrayUtils;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -97,6 +98,31 @@ class MemoryBranchTest {
       assertTrue(thread.get() instanceof KernelThread && thread.get().isDaemon());
       assertEquals("ProbedMemory m0", thread.get().getName());
     }
+  }
+
+  /** The layer reads the same vertex, and DL4J has it run before the memory. */
+  @Test
+  void outputsBeginWhenTheirInputIsThere(Random random) {
+    ComputationGraph network =
+        SkippedChains.network(
+            SkippedChains.dense(
+                DataType.FLOAT, new SkippedChains.Probe(() -> forward.get().run(), NOTHING)),
+            true,
+            new SkipMemories.Span(
+                "m0",
+                "block1",
+                "block2",
+                new SkippedChains.ProbedMemory(() -> lookup.get().run(), NOTHING)));
+    int[] order = network.topologicalSortOrder();
+    int layer = ArrayUtils.indexOf(order, network.getVertex("block2").getVertexIndex());
+    int memory = ArrayUtils.indexOf(order, network.getVertex("m0").getVertexIndex());
+    assertTrue(layer < memory, "the order that this test is about");
+    CountDownLatch looked = new CountDownLatch(1);
+    CountDownLatch layerRuns = new CountDownLatch(1);
+    lookup.set(meet(looked, layerRuns));
+    forward.set(meet(layerRuns, looked));
+    network.output(rows(random, 7));
+    network.rnnTimeStep(rows(random, 3));
   }
 
   private static Runnable meet(CountDownLatch here, CountDownLatch there) {
