@@ -20,6 +20,7 @@ import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import org.apache.commons.lang3.ArrayUtils;
 import org.deeplearning4j.nn.graph.ComputationGraph;
@@ -193,9 +194,11 @@ class MemoryBranchTest {
             () -> network.output(true, larger.getFeatures()),
             () -> network.fit(larger))) {
       CountDownLatch broken = new CountDownLatch(1);
+      AtomicBoolean ended = new AtomicBoolean();
       lookup.set(
           () -> {
             await(broken);
+            ended.set(random.doubles(1_000_000).sorted().sum() > 0); // takes a while
             throw new IllegalStateException("of a memory whose output nobody wants");
           });
       forward.set(
@@ -207,6 +210,7 @@ class MemoryBranchTest {
       forward.set(NOTHING);
       broken.countDown();
       SkippedChains.memory(network, "m0").settle();
+      assertTrue(ended.get(), "it was waited for");
       lookup.set(NOTHING);
     }
     CountDownLatch stopped = new CountDownLatch(1);
@@ -241,16 +245,19 @@ class MemoryBranchTest {
     ComputationGraph network = network(true);
     INDArray x = rows(random, 7);
     double[] expected = Elements.doubles(network.outputSingle(x));
-    CountDownLatch layer = new CountDownLatch(1);
-    lookup.set(() -> await(layer));
-    forward.set(
-        () -> {
-          Thread.currentThread().interrupt();
-          layer.countDown();
-        });
+    Thread main = Thread.currentThread();
+    lookup.set(() -> awaitWaiting(main));
+    forward.set(main::interrupt);
     INDArray got = network.outputSingle(x);
     assertTrue(Thread.interrupted(), "still interrupted");
     AssertClose.same("output", expected, got);
+  }
+
+  private static void awaitWaiting(Thread other) {
+    long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
+    while (other.getState() != Thread.State.WAITING && System.nanoTime() < end) {
+      Thread.onSpinWait();
+    }
   }
 
   @Test
