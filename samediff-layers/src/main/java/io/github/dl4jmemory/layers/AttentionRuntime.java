@@ -4,9 +4,7 @@ import static io.github.dl4jmemory.layers.Matrices.addProduct;
 import static io.github.dl4jmemory.layers.Matrices.product;
 
 import io.github.dl4jmemory.ops.MemoryOps;
-import java.util.Map;
 import java.util.function.Consumer;
-import org.deeplearning4j.nn.api.layers.RecurrentLayer;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.conf.RNNFormat;
 import org.deeplearning4j.nn.gradient.Gradient;
@@ -26,7 +24,7 @@ import org.nd4j.linalg.factory.Nd4j;
  * @param <A> float[] or double[]
  */
 abstract class AttentionRuntime<C extends AttentionLayer, A> extends LayerRuntime<C>
-    implements RecurrentLayer {
+    implements SteppedLayer {
 
   private static final long serialVersionUID = 1L;
 
@@ -222,40 +220,8 @@ abstract class AttentionRuntime<C extends AttentionLayer, A> extends LayerRuntim
     return array;
   }
 
-  // ------------------------------------------- truncated backpropagation through time: refused
-
-  private UnsupportedOperationException noTruncatedBackpropagation() {
-    return new UnsupportedOperationException(
-        Require.text(
-            title(),
-            "backpropType",
-            "Standard",
-            "TruncatedBPTT",
-            "remove backpropType(BackpropType.TruncatedBPTT) and cut the text into shorter"
-                + " sequences"));
-  }
-
   @Override
-  public final INDArray rnnActivateUsingStoredState(
-      INDArray array, boolean training, boolean store, LayerWorkspaceMgr workspaces) {
-    throw noTruncatedBackpropagation();
-  }
-
-  @Override
-  public final Map<String, INDArray> rnnGetTBPTTState() {
-    return Map.of();
-  }
-
-  @Override
-  public final void rnnSetTBPTTState(Map<String, INDArray> state) {
-    if (state != null && !state.isEmpty()) {
-      throw noTruncatedBackpropagation();
-    }
-  }
-
-  @Override
-  public final Pair<Gradient, INDArray> tbpttBackpropGradient(
-      INDArray epsilon, int backLength, LayerWorkspaceMgr workspaces) {
-    throw noTruncatedBackpropagation();
+  public final String owner() {
+    return title();
   }
 }

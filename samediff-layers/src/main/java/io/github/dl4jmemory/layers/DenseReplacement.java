@@ -23,12 +23,12 @@ final class DenseReplacement {
   private static final String MARKS = "separators";
 
   private final ComputationGraph dense;
-  private final SeparatorMarks marks;
+  private final TokenMark marks;
   private final int initial;
   private final int[] windows;
   private final ComputationGraphConfiguration conf;
 
-  DenseReplacement(ComputationGraph dense, SeparatorMarks marks, int initial, int[] windows) {
+  DenseReplacement(ComputationGraph dense, TokenMark marks, int initial, int[] windows) {
     Require.that(
         dense != null && dense.getVertices() != null,
         TITLE,
@@ -36,6 +36,13 @@ final class DenseReplacement {
         "an initialised network",
         dense == null ? "null" : "one without parameters",
         "call init() before");
+    Require.that(
+        marks != null,
+        TITLE,
+        "marks",
+        "a SeparatorMarks or IntervalMarks layer",
+        null,
+        "pass SeparatorMarks.builder().separators(...).build()");
     Require.that(initial >= 0, TITLE, "initial", "a number >= 0", initial, "use 3, or 0");
     this.dense = dense;
     this.marks = marks;

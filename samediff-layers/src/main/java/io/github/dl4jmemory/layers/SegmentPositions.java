@@ -24,7 +24,8 @@ import org.nd4j.linalg.factory.Nd4j;
  *
  * <p>Input: the flags of {@link SeparatorMarks}, {@code [batch, time]}, {@code [batch, time, 1]} or
  * {@code [batch, 1, time]}; output {@code [batch, time, 1]} (NWC). Masked tokens are not counted
- * and get 0. No parameters, no gradient; whole sequences only.
+ * and get 0. No parameters, no gradient. {@code rnnTimeStep} goes on in the segment where the last
+ * step ended; its state is {@code counts} LONG [batch], the place of the next token.
  *
  * <p>Source: He et al. 2024, arXiv 2401.16421, with the separators of Chen et al. 2025, arXiv
  * 2412.12094.
@@ -72,22 +73,27 @@ public final class SegmentPositions extends TokenMark {
   }
 
   @Override
-  double[] marks(String title, INDArray input, boolean[] keep, int time) {
+  boolean counts() {
+    return true;
+  }
+
+  /** {@inheritDoc} The count of a row is the place of its next token. */
+  @Override
+  double[] marks(String title, INDArray input, boolean[] keep, int time, long[] counts) {
     byte[] kind = SeparatorFlags.read(title, input, keep);
     double[] marks = new double[kind.length];
-    int next = 0;
     for (int i = 0; i < kind.length; i++) {
-      next = i % time == 0 ? 0 : next;
       if (kind[i] != AttentionSteps.PADDING) {
-        requireInside(title, next, i);
-        marks[i] = next++;
-        next = kind[i] == AttentionSteps.SEPARATOR ? 0 : next;
+        int row = i / time;
+        requireInside(title, counts[row], i);
+        marks[i] = counts[row];
+        counts[row] = kind[i] == AttentionSteps.SEPARATOR ? 0 : counts[row] + 1;
       }
     }
     return marks;
   }
 
-  private void requireInside(String title, int place, int token) {
+  private void requireInside(String title, long place, int token) {
     Require.that(
         place < positions,
         title,

@@ -24,7 +24,7 @@ import org.nd4j.linalg.api.buffer.DataType;
  * </pre>
  *
  * <p>The last input feature says which tokens are separators: 1, or 0 for all others. {@link
- * #addTo} merges it in from a {@link SeparatorMarks} layer:
+ * #addTo} merges it in from a {@link SeparatorMarks} layer, or {@link IntervalMarks}:
  *
  * <pre>{@code
  * graph.addLayer("separators", SeparatorMarks.builder().separators(ids).build(), "ids");
@@ -113,7 +113,39 @@ public final class SeparatorAttention extends AttentionLayer {
   public static ComputationGraph replaceDense(
       ComputationGraph dense, int[] separators, int initial, int... windows) {
     SeparatorMarks marks = SeparatorMarks.builder().separators(separators).build();
+    return replaceDense(dense, marks, initial, windows);
+  }
+
+  /**
+   * As {@link #replaceDense(ComputationGraph, int[], int, int...)}, with marks of any kind.
+   *
+   * @param dense a graph with CausalAttention layers, and one TokenEmbedding that tells where the
+   *     token ids are
+   * @param marks which tokens all later ones see, such as {@link IntervalMarks}; it becomes a layer
+   *     of the new network, and is not to be used elsewhere
+   * @param initial first tokens that every token sees, at least 0
+   * @param windows one for all layers, or one for each CausalAttention; 0 is full attention
+   * @return a new network
+   * @throws IllegalArgumentException if there are no marks, or as there
+   */
+  public static ComputationGraph replaceDense(
+      ComputationGraph dense, TokenMark marks, int initial, int... windows) {
     return new DenseReplacement(dense, marks, initial, windows).network();
+  }
+
+  /**
+   * Size of the memory for keys and values that {@code rnnTimeStep} of a network keeps now, whether
+   * or not all of it is in use.
+   *
+   * @param network a graph with SeparatorAttention layers
+   * @return bytes of all these layers together; 0 before the first step
+   */
+  public static long cacheBytes(ComputationGraph network) {
+    long bytes = 0;
+    for (Layer layer : network.getLayers()) {
+      bytes += layer instanceof SeparatorAttentionRuntime<?> runtime ? runtime.cacheBytes() : 0;
+    }
+    return bytes;
   }
 
   /**

@@ -118,6 +118,10 @@ final class SeparatorAttentionRuntime<A> extends AttentionRuntime<SeparatorAtten
         layerConf().stepCache(), dataType, batch, heads, keyValueHeads, headSize);
   }
 
+  long cacheBytes() {
+    return cache == null ? 0 : cache.bytes();
+  }
+
   /** DL4J makes a step [batch, nIn] into [batch, nIn, 1], whatever the layout. */
   private INDArray timeAxisInPlace(INDArray array) {
     boolean turned =

@@ -69,7 +69,7 @@ public final class SeparatorMarks extends TokenMark {
   }
 
   @Override
-  double[] marks(String title, INDArray input, boolean[] keep, int time) {
+  double[] marks(String title, INDArray input, boolean[] keep, int time, long[] counts) {
     long most = input.dataType() == DataType.FLOAT ? EXACT_IN_FLOAT : Integer.MAX_VALUE;
     int[] ids = TokenIds.read(title, "input", input, most, keep);
     double[] marks = new double[ids.length];

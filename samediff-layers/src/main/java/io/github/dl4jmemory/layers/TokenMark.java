@@ -35,8 +35,14 @@ public abstract class TokenMark extends DefinedLayer {
    *
    * @param title of the layer, for errors
    * @param keep which tokens are not masked; null: all
+   * @param counts of each row, 0 at its first token; {@link #counts} says whether they go on
    */
-  abstract double[] marks(String title, INDArray input, boolean[] keep, int time);
+  abstract double[] marks(String title, INDArray input, boolean[] keep, int time, long[] counts);
+
+  /** Whether what a token gets depends on those before it, so that rnnTimeStep has to remember. */
+  boolean counts() {
+    return false;
+  }
 
   @Override
   final void requireComplete() {
@@ -64,6 +70,8 @@ public abstract class TokenMark extends DefinedLayer {
 
   @Override
   final LayerRuntime<?> runtime(NeuralNetConfiguration conf, DataType dataType) {
-    return new TokenMarkRuntime(conf, dataType);
+    return counts()
+        ? new CountingMarkRuntime(conf, dataType)
+        : new TokenMarkRuntime(conf, dataType);
   }
 }

@@ -84,6 +84,23 @@ class ReplaceDenseTest {
     return (SeparatorAttention) network.getLayer(name).conf().getLayer();
   }
 
+  /** Marks of every token let all be seen. */
+  @Test
+  void marksOfAnotherKindServe(Random random) {
+    MultiDataSet data = SeparatorDecoders.text(random, DataType.FLOAT);
+    ComputationGraph dense = trained(data);
+    IntervalMarks every = IntervalMarks.builder().interval(1).initial(0).build();
+    ComputationGraph all = SeparatorAttention.replaceDense(dense, every, 0, 2);
+    assertEquals(dense.score(data), all.score(data), 1e-6);
+    IntervalMarks second = IntervalMarks.builder().interval(2).initial(0).build();
+    ComputationGraph some = SeparatorAttention.replaceDense(dense, second, 0, 2);
+    assertTrue(Math.abs(dense.score(data) - some.score(data)) > 1e-6, "some are not seen");
+    refused(
+        "marks: expected a SeparatorMarks or IntervalMarks layer, got null. Fix: pass"
+            + " SeparatorMarks.builder().separators(...).build().",
+        () -> SeparatorAttention.replaceDense(dense, (TokenMark) null, 0, 2));
+  }
+
   @Test
   void frozenLayersStayFrozen(Random random) {
     MultiDataSet data = SeparatorDecoders.text(random, DataType.FLOAT);

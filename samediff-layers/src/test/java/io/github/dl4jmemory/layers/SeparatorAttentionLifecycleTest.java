@@ -93,7 +93,8 @@ class SeparatorAttentionLifecycleTest {
         SeparatorDecoders.attention().nIn(5).build(),
         SeparatorDecoders.attention().nIn(5).initial(0).window(0).bilevelPositions(true).build(),
         SeparatorMarks.builder().separators(3, 1, 4).build(),
-        SegmentPositions.builder().positions(17).build());
+        SegmentPositions.builder().positions(17).build(),
+        IntervalMarks.builder().interval(5).initial(2).build());
   }
 
   @ParameterizedTest

@@ -199,6 +199,9 @@ class SeparatorAttentionStepTest {
             AssertClose.close(
                 "", Elements.doubles(times(whole, 12, 31)), times(out, 12, 31), 1e-9));
     assertEquals(11, network.rnnGetPreviousState("attention").get("keys").size(2));
+    assertEquals(2 * 12 * 12 * Double.BYTES, SeparatorAttention.cacheBytes(network), "12 tokens");
+    network.rnnClearPreviousState();
+    assertEquals(0, SeparatorAttention.cacheBytes(network));
     refused(
         "[SeparatorAttention] caches: expected one for all, or one for each of the 1 layers of the"
             + " network, got 2. Fix: pass a network with such layers, and as many settings.",

@@ -16,17 +16,39 @@ import java.util.function.BooleanSupplier;
 record ComparedTrial(Settings settings, Contender contender, double learningRate) {
 
   static final String ATTENDED = "share of the attention map";
+  static final String INTERVAL = "interval of marked tokens";
 
-  /** What was measured, as it is kept in a file. */
+  /**
+   * What was measured, as it is kept in a file.
+   *
+   * @param tokens that were trained on
+   * @param seconds that took
+   */
   record Result(
-      Settings settings, String model, long tokens, long heldOutTokens, ModelReport report) {}
+      Settings settings,
+      String model,
+      long tokens,
+      double seconds,
+      long heldOutTokens,
+      ModelReport report) {}
 
   String name() {
     return contender.title() + "-" + Trial.rate(learningRate) + "-seed-" + settings.seed();
   }
 
+  /** The training that a result is of. */
+  static ComparedTrial of(Result result) {
+    return new ComparedTrial(
+        result.settings(), Contender.of(result.model()), result.report().learningRate());
+  }
+
   private Path file(Path folder) {
     return folder.resolve(name() + ".json");
+  }
+
+  /** The trained network, which stays where others go on from it: with dense or other attention. */
+  Path network(Path folder) {
+    return folder.resolve(name() + ".zip");
   }
 
   boolean isDone(Path folder) {
@@ -49,6 +71,9 @@ record ComparedTrial(Settings settings, Contender contender, double learningRate
     ResumableTraining.Trained trained = training.run(model::init, data, display, stop);
     if (trained.progress().step() == settings.steps()) {
       Result result = assess(model, trained, data, vocabulary);
+      if (contender.isOfAttention()) {
+        training.copyTo(network(folder));
+      }
       byte[] json = new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsBytes(result);
       AtomicFiles.write(file(folder), out -> out.write(json));
       training.forget();
@@ -62,12 +87,16 @@ record ComparedTrial(Settings settings, Contender contender, double learningRate
       Vocabulary vocabulary) {
     Assessment assessment = Assessment.of(trained.network(), data);
     Map<String, Double> scores = new LinkedHashMap<>(assessment.scores());
-    scores.put(ATTENDED, contender.attended(data.heldOut(), vocabulary, settings.shape().layers()));
+    double attended = contender.attended(data.heldOut(), vocabulary, settings.shape().layers());
+    scores.put(ATTENDED, attended);
+    if (contender.isAtIntervals()) {
+      scores.put(INTERVAL, (double) vocabulary.interval());
+    }
     ModelReport report =
         new ModelReport(
             contender.title(),
             learningRate,
-            model.multiplyAddsPerToken(),
+            contender.multiplyAddsPerToken(settings, vocabulary, attended),
             model.parameterCount(),
             trained.progress().tokensPerSecond(),
             assessment.loss(),
@@ -77,6 +106,7 @@ record ComparedTrial(Settings settings, Contender contender, double learningRate
         settings,
         contender.title(),
         trained.progress().tokens(),
+        trained.progress().seconds(),
         TrainingData.predicted(data.heldOut()),
         report);
   }

@@ -1,9 +1,14 @@
 package io.github.dl4jmemory.zoo;
 
+import io.github.dl4jmemory.layers.IntervalMarks;
+import io.github.dl4jmemory.layers.SeparatorAttention;
+import io.github.dl4jmemory.layers.SeparatorMarks;
+import io.github.dl4jmemory.layers.TokenMark;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.IntFunction;
+import org.deeplearning4j.nn.graph.ComputationGraph;
 
 /**
  * A kind of language model that takes part in a {@link ModelComparison}. Those with other
@@ -22,26 +27,31 @@ enum Contender {
   /** An UltraMemV2 beside every feed-forward layer. */
   ULTRAMEM_V2,
   /** Attention to the first tokens, separators and the last 64 tokens. */
-  SEPARATOR_64(64),
+  SEPARATOR_64(Contender.WINDOW),
   /** The same with 128. */
   SEPARATOR_128(128),
   /** As SEPARATOR_64, but the first block attends to all. */
-  SEPARATOR_64_H(64, Full.FIRST),
+  SEPARATOR_64_H(Contender.WINDOW, Full.FIRST),
   /** As SEPARATOR_64, but the first and the last block attend to all. */
-  SEPARATOR_64_HT(64, Full.FIRST, Full.LAST),
+  SEPARATOR_64_HT(Contender.WINDOW, Full.FIRST, Full.LAST),
   /** Attention to the first tokens and the last 64. */
-  STREAMING_64(64, Full.NO_SEPARATORS);
+  STREAMING_64(Contender.WINDOW, Full.NO_SEPARATORS),
+  /** As SEPARATOR_64, with tokens at fixed intervals, as many, in the place of separators. */
+  FIX_64(Contender.WINDOW, Full.INTERVALS);
 
-  /** What an attention with a window leaves out of that, or of the separators. */
+  /** What an attention with a window leaves out of that, or has in the place of separators. */
   private enum Full {
     FIRST,
     LAST,
-    NO_SEPARATORS
+    NO_SEPARATORS,
+    INTERVALS
   }
 
   private static final int EXPERTS = 16;
   private static final int EXPERTS_OF_A_TOKEN = 2;
-  private static final int INITIAL = 3;
+  static final int INITIAL = 3;
+  static final int WINDOW = 64; // of those that intervals are compared with
+
   private static final int IN_NO_TEXT = 0; // the tokenizer's end of a text
   private static final double TOLERANCE = 0.01;
 
@@ -60,6 +70,16 @@ enum Contender {
   /** As it is typed. */
   String title() {
     return name().toLowerCase(Locale.ROOT).replace('_', '-');
+  }
+
+  /** Whether it has the parameters of the dense one, and differs by its attention alone. */
+  boolean isOfAttention() {
+    return window > 0 || this == DENSE;
+  }
+
+  /** Whether the marks are at intervals. */
+  boolean isAtIntervals() {
+    return exceptions.contains(Full.INTERVALS);
   }
 
   static Contender of(String title) {
@@ -81,7 +101,7 @@ enum Contender {
   TokenZooModel model(Settings settings, Vocabulary vocabulary, double learningRate) {
     IntFunction<TokenZooModel> own = hidden -> with(settings, vocabulary, learningRate, hidden);
     int hidden = settings.shape().hidden();
-    if (window > 0 || this == DENSE) {
+    if (isOfAttention()) {
       return own.apply(hidden);
     }
     long target = DENSE.with(settings, vocabulary, learningRate, hidden).multiplyAddsPerToken();
@@ -129,10 +149,21 @@ enum Contender {
             .learningRate(learningRate)
             .schedule(warmup(settings), settings.steps())
             .seed(settings.seed());
-    if (window > 0) {
+    if (isAtIntervals()) {
+      builder.intervalAttention(vocabulary.interval(), INITIAL, windows(shape.layers()));
+    } else if (window > 0) {
       builder.separatorAttention(separators(vocabulary), INITIAL, windows(shape.layers()));
     }
     return builder;
+  }
+
+  /** A trained dense network with this attention in the place of its own. */
+  ComputationGraph inPlaceOfDense(ComputationGraph dense, Vocabulary vocabulary, int layers) {
+    TokenMark marks =
+        isAtIntervals()
+            ? IntervalMarks.builder().interval(vocabulary.interval()).initial(INITIAL).build()
+            : SeparatorMarks.builder().separators(separators(vocabulary)).build();
+    return SeparatorAttention.replaceDense(dense, marks, INITIAL, windows(layers));
   }
 
   private int[] separators(Vocabulary vocabulary) {
@@ -156,16 +187,26 @@ enum Contender {
 
   /** Of the pairs of a token and one before it, or itself, in these rows: the share attended to. */
   double attended(List<int[]> rows, Vocabulary vocabulary, int layers) {
-    Vocabulary own = new Vocabulary(vocabulary.size(), separators(vocabulary));
-    double seen = 0;
-    double all = 0;
-    for (int[] row : rows) {
-      for (int blockWindow : windows(layers)) {
-        seen += own.visiblePairs(row, row.length - 1, INITIAL, blockWindow);
-        all += own.visiblePairs(row, row.length - 1, INITIAL, 0);
-      }
+    VisibleTokens visible =
+        isAtIntervals()
+            ? VisibleTokens.intervals(INITIAL, vocabulary.interval())
+            : VisibleTokens.separators(INITIAL, separators(vocabulary));
+    return visible.share(rows, windows(layers));
+  }
+
+  /**
+   * Multiply-adds of a forward pass, with the separators of a text.
+   *
+   * @param attended the share of the attention map that is seen, and costs
+   */
+  long multiplyAddsPerToken(Settings settings, Vocabulary vocabulary, double attended) {
+    if (!isOfAttention()) {
+      return model(settings, vocabulary, 1).multiplyAddsPerToken();
     }
-    return seen / all;
+    Settings.Shape shape = settings.shape();
+    long dense = DENSE.model(settings, vocabulary, 1).multiplyAddsPerToken();
+    long attention = shape.layers() * shape.model() * (settings.context() + 1L);
+    return dense - Math.round(attention * (1 - attended));
   }
 
   private MemoryTransformer.Builder memory(

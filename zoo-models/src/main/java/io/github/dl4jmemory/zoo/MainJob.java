@@ -258,13 +258,17 @@ public final class MainJob implements Callable<Integer> {
   /** What a run trains on. */
   static TrainingData data(Settings settings, ByteLevelBpe tokenizer) throws IOException {
     return settings.isText()
-        ? new TextData(
-            TextData.read(paths(settings)),
-            tokenizer,
-            settings.context(),
-            settings.batch(),
-            settings.seed())
+        ? text(settings, tokenizer)
         : new BiographyData(people(settings), tokenizer, settings.batch(), settings.seed());
+  }
+
+  static TextData text(Settings settings, ByteLevelBpe tokenizer) throws IOException {
+    return new TextData(
+        TextData.read(paths(settings)),
+        tokenizer,
+        settings.context(),
+        settings.batch(),
+        settings.seed());
   }
 
   private static List<Path> paths(Settings settings) {

@@ -1,6 +1,7 @@
 package io.github.dl4jmemory.zoo;
 
 import io.github.dl4jmemory.layers.CausalAttention;
+import io.github.dl4jmemory.layers.IntervalMarks;
 import io.github.dl4jmemory.layers.MemoryPool;
 import io.github.dl4jmemory.layers.ProductKeyMemory;
 import io.github.dl4jmemory.layers.RmsNorm;
@@ -173,7 +174,8 @@ public final class MemoryTransformer extends TokenZooModel {
    * </pre>
    *
    * <p>With separator attention, {@code model (context + 1)} is {@code 2 model} for each initial
-   * token and each token of the window; separators, whose number is the text's, are not counted.
+   * token, each token of the window and each marked at an interval; separators, whose number is the
+   * text's, are not counted.
    *
    * <p>Elementwise work (normalisation, activations, softmax, residual sums) is not counted: it is
    * of the order of a few times model per layer. A training step costs three times as much.
@@ -310,8 +312,24 @@ public final class MemoryTransformer extends TokenZooModel {
       this.attention =
           new SeparatorSettings(
               IntStream.of(separators).boxed().toList(),
+              0,
               initial,
               IntStream.of(windows).boxed().toList());
+      return this;
+    }
+
+    /**
+     * Separator attention with tokens at fixed intervals in the place of separators, see {@link
+     * IntervalMarks}; default dense attention.
+     *
+     * @param interval of how many tokens one is seen by all later ones, at least 1
+     * @param initial first tokens that every token sees, at least 0
+     * @param windows one for all blocks, or one for each; 0 is full attention
+     * @return this builder
+     */
+    public Builder intervalAttention(int interval, int initial, int... windows) {
+      this.attention =
+          new SeparatorSettings(null, interval, initial, IntStream.of(windows).boxed().toList());
       return this;
     }
 

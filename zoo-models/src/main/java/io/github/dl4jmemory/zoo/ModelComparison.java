@@ -13,8 +13,9 @@ import picocli.CommandLine.Option;
 /**
  * What kinds of language models are worth: trains each on the same text with the same tokens at
  * every learning rate of a grid, takes each one's best rate for further seeds, and leaves a file of
- * results for each training in a folder. Interrupted or killed and begun again with the same folder
- * it goes on from its checkpoints.
+ * results for each training in a folder, and the networks of those that differ from the dense one
+ * by their attention alone. Interrupted or killed and begun again with the same folder it goes on
+ * from its checkpoints.
  */
 @Command(
     name = "model-comparison",
@@ -115,8 +116,8 @@ public final class ModelComparison implements Callable<Integer> {
   private void train(
       List<ComparedTrial> trials, Settings settings, ByteLevelBpe tokenizer, Display display)
       throws IOException {
-    TrainingData data = MainJob.data(settings, tokenizer);
-    Vocabulary vocabulary = new Vocabulary(tokenizer.vocabularySize(), separators());
+    TextData data = MainJob.text(settings, tokenizer);
+    Vocabulary vocabulary = Vocabulary.of(folder, tokenizer, data);
     SideBySide sideBySide = new SideBySide();
     List<SideBySide.Work> works = new ArrayList<>();
     for (ComparedTrial trial : trials) {
@@ -130,10 +131,6 @@ public final class ModelComparison implements Callable<Integer> {
                   () -> stop.getAsBoolean() || sideBySide.failed()));
     }
     sideBySide.run(works, workers);
-  }
-
-  private int[] separators() throws IOException {
-    return Separators.of(new RunFolder(folder).file("tokenizer.json")).ids();
   }
 
   private List<ComparedTrial> grid(

@@ -67,6 +67,12 @@ record ResumableTraining(Path folder, String name, int steps) {
     }
   }
 
+  /** Copies the network of the checkpoint. */
+  void copyTo(Path copy) throws IOException {
+    Path network = folder.resolve(read().network());
+    AtomicFiles.write(copy, out -> Files.copy(network, out));
+  }
+
   /** Away with the checkpoint, once the result is kept. */
   void forget() throws IOException {
     if (Files.exists(file())) {

@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.stream.IntStream;
 
@@ -90,7 +91,7 @@ final class TextData implements TrainingData {
   }
 
   /** In pieces that end at a line, so that memory does not grow with the text. */
-  private static int[] encode(ByteLevelBpe tokens, String text) {
+  static int[] encode(ByteLevelBpe tokens, String text) {
     IntStream.Builder ids = IntStream.builder();
     for (int from = 0; from < text.length(); ) {
       int line = text.indexOf('\n', Math.min(text.length() - 1, from + (1 << 16)));
@@ -101,6 +102,11 @@ final class TextData implements TrainingData {
       from = to;
     }
     return ids.build().toArray();
+  }
+
+  /** All rows that are trained on. */
+  List<int[]> training() {
+    return Collections.unmodifiableList(training);
   }
 
   /** Bytes that the predicted tokens of the held-out rows stand for. */

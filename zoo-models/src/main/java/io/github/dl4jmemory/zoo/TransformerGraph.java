@@ -1,6 +1,7 @@
 package io.github.dl4jmemory.zoo;
 
 import io.github.dl4jmemory.layers.CausalAttention;
+import io.github.dl4jmemory.layers.IntervalMarks;
 import io.github.dl4jmemory.layers.MemoryPool;
 import io.github.dl4jmemory.layers.MixtureOfExperts;
 import io.github.dl4jmemory.layers.NextTokenOutput;
@@ -119,8 +120,15 @@ record TransformerGraph(
     }
   }
 
-  private SeparatorMarks separators() {
-    int[] ids = settings.attention().separators().stream().mapToInt(id -> id).toArray();
+  private Layer separators() {
+    SeparatorSettings attention = settings.attention();
+    if (attention.atIntervals()) {
+      return IntervalMarks.builder()
+          .interval(attention.interval())
+          .initial(attention.initial())
+          .build();
+    }
+    int[] ids = attention.separators().stream().mapToInt(id -> id).toArray();
     return SeparatorMarks.builder().separators(ids).build();
   }
 

@@ -87,6 +87,24 @@ record TransformerSettings(
   }
 
   private void checkAttention() {
+    if (attention.atIntervals()) {
+      atLeast(1, attention.interval(), "interval", "use 8, or what separators are apart");
+    } else {
+      checkSeparators();
+    }
+    atLeast(0, attention.initial(), "initial", "use 3");
+    require(
+        attention.windows().size() == 1 || attention.windows().size() == layers,
+        "windows",
+        "one, or one for each of " + layers + " layers",
+        attention.windows().size(),
+        "pass 64, or 0 for full attention, for each");
+    attention
+        .windows()
+        .forEach(window -> atLeast(0, window, "windows", "use 64, or 0 for full attention"));
+  }
+
+  private void checkSeparators() {
     require(
         !attention.separators().isEmpty(),
         "separators",
@@ -101,16 +119,6 @@ record TransformerSettings(
           id,
           "use ids of the tokenizer");
     }
-    atLeast(0, attention.initial(), "initial", "use 3");
-    require(
-        attention.windows().size() == 1 || attention.windows().size() == layers,
-        "windows",
-        "one, or one for each of " + layers + " layers",
-        attention.windows().size(),
-        "pass 64, or 0 for full attention, for each");
-    attention
-        .windows()
-        .forEach(window -> atLeast(0, window, "windows", "use 64, or 0 for full attention"));
   }
 
   private void checkMemory() {

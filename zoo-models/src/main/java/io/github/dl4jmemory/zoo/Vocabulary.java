@@ -1,38 +1,23 @@
 package io.github.dl4jmemory.zoo;
 
-import java.util.Arrays;
+import java.io.IOException;
+import java.nio.file.Path;
 
 /**
- * What a model has to know of its tokenizer.
+ * What a model has to know of its tokenizer and its text.
  *
  * @param size number of token ids
- * @param separators ids of the separators, ascending
+ * @param separators ids of the separators
+ * @param interval of so many tokens one is to be seen for as many as there are separators
  */
-record Vocabulary(int size, int[] separators) {
+record Vocabulary(int size, int[] separators, int interval) {
 
-  boolean isSeparator(int id) {
-    return Arrays.binarySearch(separators, id) >= 0;
-  }
-
-  /**
-   * Pairs of a token and a token that it sees, of a row of inputs: the first tokens, separators and
-   * the last tokens up to itself.
-   *
-   * @param window of the last tokens, itself included; 0 for all
-   */
-  long visiblePairs(int[] row, int inputs, int initial, int window) {
-    if (window == 0) {
-      return (long) inputs * (inputs + 1) / 2;
-    }
-    long pairs = 0;
-    long far = 0; // of what has left the window, how many are still seen
-    for (int t = 0; t < inputs; t++) {
-      int left = t - window;
-      if (left >= 0 && (left < initial || isSeparator(row[left]))) {
-        far++;
-      }
-      pairs += Math.min(t + 1, window) + far;
-    }
-    return pairs;
+  /** That of a folder with a tokenizer, and of the rows that are trained on. */
+  static Vocabulary of(Path folder, ByteLevelBpe tokenizer, TextData data) throws IOException {
+    int[] separators = Separators.of(folder.resolve("tokenizer.json")).ids();
+    int interval =
+        VisibleTokens.separators(Contender.INITIAL, separators)
+            .closestInterval(data.training(), Contender.WINDOW);
+    return new Vocabulary(tokenizer.vocabularySize(), separators, interval);
   }
 }

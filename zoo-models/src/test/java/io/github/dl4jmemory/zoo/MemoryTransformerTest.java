@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.github.dl4jmemory.layers.IntervalMarks;
 import io.github.dl4jmemory.layers.MemoryPool;
 import io.github.dl4jmemory.layers.PooledMemory;
 import io.github.dl4jmemory.layers.ProductKeyMemory;
@@ -143,6 +144,20 @@ class MemoryTransformerTest {
     assertEquals(network.numParams(), builder.build().parameterCount());
   }
 
+  @Test
+  void tokensAtIntervalsInThePlaceOfSeparators() {
+    Builder builder = tiny().intervalAttention(2, 1, 0, 3, 2);
+    IntervalMarks marks = (IntervalMarks) layer(builder.build().conf(), "separators");
+    assertEquals(2, marks.getInterval());
+    assertEquals(1, marks.getInitial());
+    SeparatorAttention last = (SeparatorAttention) layer(builder.build().conf(), "attention2");
+    assertEquals(2, last.getWindow());
+    // beside those without marks, of 7 tokens 0 0 0 0 0 1 1 and 0 0 0 0 1 1 2 are seen
+    long near = tiny().separatorAttention(new int[] {2}, 1, 0, 3, 2).build().multiplyAddsPerToken();
+    long far = 2 * 12 * 24 / 7 - 2 * 12 * 22 / 7 + 2 * 12 * 22 / 7 - 2 * 12 * 18 / 7;
+    assertEquals(near + far, builder.build().multiplyAddsPerToken());
+  }
+
   /** Of context 7, windows of 3 and 2 behind one initial token see 1 2 3 4 4 4 4 and 1 2 3 3 ... */
   @Test
   void multiplyAddsOfSeparatorAttention() {
@@ -250,6 +265,10 @@ class MemoryTransformerTest {
     assertEquals(1, schedule.valueAt(5, 0), 1e-12);
     assertEquals(0, schedule.valueAt(11, 0));
     assertEquals(2, new WarmupDecay(2, 0, 10).valueAt(0, 0));
+    WarmupDecay later = new WarmupDecay(2, 4, 10, 100);
+    assertEquals(0.5, later.valueAt(100, 0));
+    assertEquals(1, later.valueAt(105, 0), 1e-12);
+    assertEquals(0, later.valueAt(110, 0));
   }
 
   @Test
@@ -260,6 +279,7 @@ class MemoryTransformerTest {
     trainsOnToTheSameBits(tiny().memoryBlocks(0, 2).sharedPool(true), folder.resolve("pool.zip"));
     trainsOnToTheSameBits(
         tiny().separatorAttention(new int[] {2}, 1, 2), folder.resolve("separators.zip"));
+    trainsOnToTheSameBits(tiny().intervalAttention(2, 1, 2), folder.resolve("intervals.zip"));
   }
 
   private static void trainsOnToTheSameBits(Builder model, Path file) throws IOException {
@@ -306,6 +326,7 @@ class MemoryTransformerTest {
         "windows: expected one, or one for each of 3 layers, got 2");
     refuses(
         b -> b.separatorAttention(new int[] {1}, 3, -64), "windows: expected at least 0, got -64");
+    refuses(b -> b.intervalAttention(0, 3, 64), "interval: expected at least 1, got 0");
     refuses(b -> b.memoryBlocks(3), "memoryBlocks: expected 0 to 2, got 3");
     refuses(b -> b.memoryBlocks(-1), "memoryBlocks: expected 0 to 2, got -1");
     refuses(b -> b.memoryBlocks(1, 1), "memoryBlocks: expected each block once, got [1, 1]");
