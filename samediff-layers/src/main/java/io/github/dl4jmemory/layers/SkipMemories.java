@@ -74,8 +74,8 @@ public final class SkipMemories {
    * output} of a named vertex) or has no workspaces, where something beside the sum vertex reads
    * the memory's output, and for other kinds of memories, each works when its turn comes.
    *
-   * <p>It pays where there are processors to spare: with as many ND4J threads as there are
-   * processors, both sides wait for the same ones. Give ND4J a part of them (OMP_NUM_THREADS).
+   * <p>It pays where processors are left beside the threads that an operation takes
+   * (OMP_NUM_THREADS): otherwise both sides wait for the same ones.
    *
    * @param graph the builder of the graph
    * @param asynchronous whether memories work beside the layers of their spans

@@ -270,7 +270,7 @@ class MemoryBranchTest {
       trained.add(
           CompletableFuture.supplyAsync(
               () -> {
-                for (int step = 0; step < 20; step++) {
+                for (int step = 0; step < 7; step++) {
                   clone.fit(own);
                   clone.output(own.getFeatures());
                 }
@@ -279,7 +279,7 @@ class MemoryBranchTest {
     }
     for (int i = 0; i < data.size(); i++) {
       ComputationGraph expected = network(false);
-      for (int step = 0; step < 20; step++) {
+      for (int step = 0; step < 7; step++) {
         expected.fit(data.get(i));
       }
       INDArray got = trained.get(i).join().params();
