@@ -12,6 +12,7 @@ class Side:
     sizes: tuple = ()
     kernels: str = "native"
     label: str = ""
+    threads: int = 0  # of one operation; 0: as many as the run is given
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,23 @@ def sdpa(name, target, workload, what, **options):
     )
 
 
+def ultramem_async(batch):
+    return Figure(
+        f"ultramem-async-{batch}",
+        f"time of decoding {batch} token(s) by a third of UltraMem-151M (four blocks of 1024, one memory of 495,616 slots of 512 values)"
+        " whose memory works on a thread of its own beside three blocks / of the same in one thread after the other; one thread for every"
+        " operation. At one of 1, 16 and 64 tokens it is to reach its target",
+        0.9,
+        "lower",
+        "wall",
+        Side("java", "ultramem-steps-asynchronous", (f"batch={batch}",), threads=1),
+        Side("java", "ultramem-steps", (f"batch={batch}",), label="ours, memory in its turn", threads=1),
+        second=Side("java", "ultramem-steps", (f"batch={batch}",), label="ours, memory in its turn, two threads for every operation", threads=2),
+        second_name="TwoThreads",
+        bound="The blocks take longer than the memory, which is hidden but for its start; both read weights from the same memory.",
+    )
+
+
 FIGURES = {
     figure.name: figure
     for figure in (
@@ -233,6 +251,9 @@ FIGURES = {
         ultramem_moe("ultramem-moe-32", 32),
         ultramem_dense("ultramem-dense-16", 16),
         ultramem_dense("ultramem-dense-1", 1),
+        ultramem_async(1),
+        ultramem_async(16),
+        ultramem_async(64),
         Figure(
             "ultramem-slots-flat",
             "CPU time of the lookup and the bag of an UltraMem (2 heads, expansion 4, top 42, 64 tokens) with a table of 20M slots of 64"

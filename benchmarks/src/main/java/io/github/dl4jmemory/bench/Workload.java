@@ -39,6 +39,8 @@ interface Workload {
       case "experts-decode" -> new ExpertsDecode(shape);
       case "dense-decode" -> FeedForwardDecode.dense(shape);
       case "ultramem-decode" -> FeedForwardDecode.ultraMem(shape);
+      case "ultramem-steps" -> new UltraMemSteps(shape, false);
+      case "ultramem-steps-asynchronous" -> new UltraMemSteps(shape, true);
       case "tucker-read" -> new TuckerRead(shape);
       case "memory-step" -> new MemoryStep(shape);
       case "separator-decode-1024" -> new SeparatorDecode(1024);

@@ -168,6 +168,9 @@ public abstract class DefinedLayer extends SameDiffLayer {
     DefinedLayer copy = (DefinedLayer) super.clone();
     copy.updater = copyOf(updater);
     copy.biasUpdater = copyOf(biasUpdater);
+    if (iDropout != null) {
+      copy.iDropout = iDropout.clone(); // it holds the mask of a pass
+    }
     return copy;
   }
 

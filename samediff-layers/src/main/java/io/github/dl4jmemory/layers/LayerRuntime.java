@@ -56,6 +56,12 @@ abstract class LayerRuntime<C extends AbstractSameDiffLayer> extends AbstractLay
   /** Drops what forward kept for backward. */
   abstract void forget();
 
+  /** Waits for what a pass that was broken off has left running. */
+  void settle() {}
+
+  /** Called when the input is set, which is before any other reader of the same array has run. */
+  void inputArrived(org.deeplearning4j.nn.workspace.LayerWorkspaceMgr workspaces) {}
+
   /** What the layer itself adds to the network's score in training, beside regularisation. */
   double ownLoss() {
     return 0;
@@ -310,9 +316,11 @@ abstract class LayerRuntime<C extends AbstractSameDiffLayer> extends AbstractLay
   @Override
   public final void setInput(
       INDArray input, org.deeplearning4j.nn.workspace.LayerWorkspaceMgr workspaces) {
+    settle();
     inputExamples = Math.toIntExact(input.size(0));
     forget();
     super.setInput(input, workspaces);
+    inputArrived(workspaces);
   }
 
   @Override

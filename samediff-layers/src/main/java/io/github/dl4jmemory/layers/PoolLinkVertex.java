@@ -51,7 +51,8 @@ final class PoolLinkVertex extends BaseGraphVertex {
     return graph.getVertices()[vertex.getVertexIndex()].getLayer();
   }
 
-  private static Layer inside(Layer layer) {
+  /** The layer itself, out of the wrappers of layers that are frozen. */
+  static Layer inside(Layer layer) {
     Layer inside = layer;
     while (inside instanceof BaseWrapperLayer wrapper) {
       inside = wrapper.getUnderlying();

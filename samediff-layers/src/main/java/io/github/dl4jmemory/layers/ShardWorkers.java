@@ -24,21 +24,34 @@ final class ShardWorkers {
 
   ShardWorkers(String pool, int shards) {
     for (int shard = 0; shard < shards; shard++) {
-      workers.add(worker(pool + " shard " + shard));
+      workers.add(worker(pool + " shard " + shard, IDLE_SECONDS, () -> {}));
     }
   }
 
-  private static ThreadPoolExecutor worker(String name) {
+  /**
+   * One thread, a daemon, that starts with the first task and ends after some time without one.
+   *
+   * @param atEnd what it does last
+   */
+  static ThreadPoolExecutor worker(String name, long idleSeconds, Runnable atEnd) {
     ThreadPoolExecutor worker =
         new ThreadPoolExecutor(
             1,
             1,
-            IDLE_SECONDS,
+            idleSeconds,
             TimeUnit.SECONDS,
             new LinkedBlockingQueue<>(),
-            task -> new KernelThread(task, name));
+            tasks -> new KernelThread(() -> runAll(tasks, atEnd), name));
     worker.allowCoreThreadTimeOut(true);
     return worker;
+  }
+
+  private static void runAll(Runnable tasks, Runnable atEnd) {
+    try {
+      tasks.run();
+    } finally {
+      atEnd.run();
+    }
   }
 
   /** Runs task 0 on worker 0 and so on, a task on every worker, and waits for all. */

@@ -57,6 +57,32 @@ public final class SkipMemories {
    *     network; the graph is then as it was
    */
   public static void addTo(GraphBuilder graph, Span... spans) {
+    addTo(graph, false, spans);
+  }
+
+  /**
+   * As {@link #addTo(GraphBuilder, Span...)}, with memories that may work beside the layers between
+   * {@code from} and {@code after}.
+   *
+   * <p>An asynchronous {@link UltraMem} or {@link UltraMemV2} has a thread of its own: it starts
+   * when the vertex that it reads is done (in training and with a {@code queryConvolution}, when
+   * DL4J comes to its own vertex, which may be after other readers of the same vertex), and the sum
+   * vertex waits for it; the backward pass runs the same way round, from sum to memory. Results are
+   * the same bit for bit, parameters and their order too. What the work throws, the sum vertex
+   * throws. The thread is a daemon that ends after a second without work; a clone of the network
+   * has threads of its own. Where DL4J gives activations to the user ({@code feedForward}, {@code
+   * output} of a named vertex) or has no workspaces, where something beside the sum vertex reads
+   * the memory's output, and for other kinds of memories, each works when its turn comes.
+   *
+   * <p>It pays where processors are left beside the threads that an operation takes
+   * (OMP_NUM_THREADS): otherwise both sides wait for the same ones.
+   *
+   * @param graph the builder of the graph
+   * @param asynchronous whether memories work beside the layers of their spans
+   * @param spans the memories
+   * @throws IllegalArgumentException as without
+   */
+  public static void addTo(GraphBuilder graph, boolean asynchronous, Span... spans) {
     Require.that(graph != null, TITLE, "graph", "a graph builder", null, "pass graphBuilder()");
     Map<String, List<String>> sums = new LinkedHashMap<>();
     Set<String> taken = new HashSet<>(graph.getVertices().keySet());
@@ -80,7 +106,7 @@ public final class SkipMemories {
         (after, terms) ->
             graph.addVertex(
                 sum(after),
-                new ElementWiseVertex(ElementWiseVertex.Op.Add),
+                asynchronous ? new MemorySum() : new ElementWiseVertex(ElementWiseVertex.Op.Add),
                 terms.toArray(new String[0])));
     graph.setLastAdded(sums.containsKey(last) ? sum(last) : last);
   }

@@ -20,6 +20,7 @@ abstract class TokenwiseRuntime<C extends TokenwiseLayer> extends LayerRuntime<C
   private static final long serialVersionUID = 1L;
 
   private boolean kept;
+  private transient TokenLayout layout; // of the last pass
 
   TokenwiseRuntime(NeuralNetConfiguration conf, DataType dataType) {
     super(conf, dataType);
@@ -62,9 +63,8 @@ abstract class TokenwiseRuntime<C extends TokenwiseLayer> extends LayerRuntime<C
   @Override
   public final INDArray activate(boolean training, LayerWorkspaceMgr workspaces) {
     assertInputSet(false);
-    layerConf().validateInput(input);
+    takeInput();
     applyDropOutIfNecessary(training, workspaces);
-    TokenLayout layout = layout();
     INDArray out =
         workspaces.createUninitialized(
             ArrayType.ACTIVATIONS, dataType, layout.shapeWith(layerConf().getNOut()), 'c');
@@ -73,24 +73,38 @@ abstract class TokenwiseRuntime<C extends TokenwiseLayer> extends LayerRuntime<C
       return out.assign(0);
     }
     forget();
-    INDArray x = layout.rows(input.castTo(dataType));
-    long nOut = layerConf().getNOut();
-    if (layout.isDirect()) {
-      forward(x, layout.view(out, nOut), training, workspaces);
-    } else {
-      INDArray rows = Nd4j.createUninitialized(dataType, layout.tokens(), nOut);
-      forward(x, rows, training, workspaces);
-      layout.scatter(rows, out);
-    }
+    fill(rowsOfInput(), out, training, workspaces);
     kept = training;
     return out;
+  }
+
+  /**
+   * As {@link #forward}, into an array as DL4J takes it. It may be filled later, by who sees to it
+   * that nobody reads it before.
+   */
+  void fill(INDArray x, INDArray out, boolean keep, LayerWorkspaceMgr workspaces) {
+    long nOut = layerConf().getNOut();
+    if (layout.isDirect()) {
+      forward(x, layout.view(out, nOut), keep, workspaces);
+    } else {
+      INDArray rows = Nd4j.createUninitialized(dataType, layout.tokens(), nOut);
+      forward(x, rows, keep, workspaces);
+      layout.scatter(rows, out);
+    }
+  }
+
+  /** Whether the last forward pass kept what {@link #backward} needs. */
+  final boolean mayGoBack() {
+    return kept;
   }
 
   @Override
   public final Pair<Gradient, INDArray> backpropGradient(
       INDArray epsilon, LayerWorkspaceMgr workspaces) {
     assertInputSet(true);
-    TokenLayout layout = layout();
+    if (!kept) {
+      layout = layoutOfInput();
+    }
     INDArray inputGradient =
         workspaces.createUninitialized(
             ArrayType.ACTIVATION_GRAD, dataType, layout.shapeWith(layerConf().getNIn()), 'c');
@@ -98,15 +112,15 @@ abstract class TokenwiseRuntime<C extends TokenwiseLayer> extends LayerRuntime<C
       inputGradient.assign(0);
       backwardOfNothing();
     } else {
-      backward(layout, epsilon, inputGradient, workspaces);
+      fillGradients(epsilon, inputGradient, workspaces);
     }
     forget();
     return new Pair<>(gradients(), backpropDropOutIfPresent(inputGradient));
   }
 
-  private void backward(
-      TokenLayout layout, INDArray epsilon, INDArray inputGradient, LayerWorkspaceMgr workspaces) {
-    INDArray x = layout.rows(input.castTo(dataType));
+  /** As {@link #backward}, of and into arrays as DL4J takes them. */
+  void fillGradients(INDArray epsilon, INDArray inputGradient, LayerWorkspaceMgr workspaces) {
+    INDArray x = rowsOfInput();
     if (!kept) { // backward without a forward pass in training mode: epsilons from outside
       INDArray unused = Nd4j.createUninitialized(dataType, layout.tokens(), layerConf().getNOut());
       forward(x, unused, true, workspaces);
@@ -122,8 +136,23 @@ abstract class TokenwiseRuntime<C extends TokenwiseLayer> extends LayerRuntime<C
     }
   }
 
-  /** Where the tokens of the input stand. */
+  /** Where the tokens of the last pass stand. */
   final TokenLayout layout() {
+    return layout;
+  }
+
+  /** Validates the input that was set, and looks where its tokens stand. */
+  final void takeInput() {
+    layerConf().validateInput(input);
+    layout = layoutOfInput();
+  }
+
+  /** The tokens of the input as forward and backward take them. */
+  final INDArray rowsOfInput() {
+    return layout.rows(input.castTo(dataType));
+  }
+
+  private TokenLayout layoutOfInput() {
     return TokenLayout.of(title(), input, layerConf().getRnnFormat(), maskArray);
   }
 }

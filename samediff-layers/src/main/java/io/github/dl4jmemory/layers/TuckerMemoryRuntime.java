@@ -28,6 +28,7 @@ class TuckerMemoryRuntime extends TokenwiseRuntime<TuckerMemory> {
   private final transient ExpandedValues values;
   private final transient PoolTable preValues; // null: none
   private transient Kept kept;
+  private transient MemoryBranch branch; // null: the memory works when its turn comes
   private double loss;
 
   /**
@@ -93,6 +94,51 @@ class TuckerMemoryRuntime extends TokenwiseRuntime<TuckerMemory> {
   @Override
   final void forward(INDArray x, INDArray out, boolean keep, LayerWorkspaceMgr workspaces) {
     Room room = new Room(dataType, keep, workspaces);
+    begin(keep);
+    lookUp(x, convolves ? queried(x, room) : null, out, room);
+  }
+
+  /** {@inheritDoc} Beside the layers that follow, where the output is added later on. */
+  @Override
+  final void fill(INDArray x, INDArray out, boolean keep, LayerWorkspaceMgr workspaces) {
+    if (branch == null) {
+      super.fill(x, out, keep, workspaces);
+      return;
+    }
+    boolean passesOn = MemoryBranch.passesOn(workspaces);
+    if (keep || !branch.isAhead()) {
+      settle();
+      if (!passesOn) {
+        super.fill(x, out, keep, workspaces);
+        return;
+      }
+      begin(keep);
+      Room passing = new Room(dataType, false, workspaces);
+      branch.start(x, convolves ? queried(x, passing) : null, keep);
+    }
+    branch.promise(out);
+    if (!passesOn) {
+      branch.land();
+    }
+  }
+
+  /**
+   * {@inheritDoc} A pass that gives outputs is started here, since other readers of the input may
+   * come before this layer; with a convolution it is not, because steps look like whole sequences.
+   */
+  @Override
+  final void inputArrived(LayerWorkspaceMgr workspaces) {
+    if (branch != null && !convolves && MemoryBranch.isInference(workspaces)) {
+      takeInput();
+      if (layout().tokens() > 0) {
+        begin(false);
+        branch.start(rowsOfInput(), null, false);
+      }
+    }
+  }
+
+  /** In training, the filters follow the cores. */
+  private void begin(boolean keep) {
     loss = 0;
     if (keep) {
       INDArray coreArray = getParam(TuckerMemory.CORES);
@@ -100,7 +146,14 @@ class TuckerMemoryRuntime extends TokenwiseRuntime<TuckerMemory> {
       filters.assign(UltraMemOps.tuckerFilters(coreArray, filters));
       loss = singularValues.of(coreArray);
     }
-    INDArray queried = convolves ? queried(x, room) : null;
+  }
+
+  /** Computes the output; what is kept lies outside of workspaces. */
+  final void lookUp(INDArray x, INDArray queried, INDArray out, boolean keep) {
+    lookUp(x, queried, out, new Room(dataType, keep, LayerWorkspaceMgr.noWorkspacesImmutable()));
+  }
+
+  private void lookUp(INDArray x, INDArray queried, INDArray out, Room room) {
     TuckerKeys.Lookup lookup = keys.of(queried == null ? x : queried, room);
     UltraMemOps.TuckerTopK top = keys.find(lookup, topK);
     INDArray found = room.keep(top.slots());
@@ -117,7 +170,7 @@ class TuckerMemoryRuntime extends TokenwiseRuntime<TuckerMemory> {
     read = room.keep(read.reshape('c', x.size(0), blocks * valueSize));
     product(read, getParam(TuckerMemory.OUTPUT), out);
     kept =
-        keep
+        room.keep()
             ? new Kept(queried, lookup, found, slots, slotBlocks, scores, weights, preRead, read)
             : null;
   }
@@ -229,8 +282,41 @@ class TuckerMemoryRuntime extends TokenwiseRuntime<TuckerMemory> {
   }
 
   @Override
+  final void fillGradients(INDArray epsilon, INDArray inputGradient, LayerWorkspaceMgr workspaces) {
+    if (branch == null || !branch.landBackward(inputGradient)) {
+      super.fillGradients(epsilon, inputGradient, workspaces);
+    }
+  }
+
+  @Override
   final void drop() {
-    kept = null;
+    if (branch == null || !branch.isBusy()) {
+      kept = null;
+    }
+  }
+
+  // -------------------------------------------------------------------- beside the other layers
+
+  /** From now on it works beside the layers that follow, until who calls this has it land. */
+  final MemoryBranch workBeside() {
+    if (branch == null) {
+      branch = new MemoryBranch(this);
+    }
+    return branch;
+  }
+
+  @Override
+  final void settle() {
+    if (branch != null) {
+      branch.settle();
+    }
+  }
+
+  /** The output is there; what was kept goes if the pass was forgotten meanwhile. */
+  final void landed() {
+    if (!mayGoBack()) {
+      drop();
+    }
   }
 
   /** Arrays of the forward pass: kept until backward, or gone with the layer's working memory. */

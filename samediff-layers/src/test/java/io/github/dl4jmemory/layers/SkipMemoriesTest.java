@@ -2,6 +2,7 @@ package io.github.dl4jmemory.layers;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.dl4jmemory.testkit.AssertClose;
 import io.github.dl4jmemory.testkit.Elements;
@@ -100,6 +101,22 @@ class SkipMemoriesTest {
     INDArray y = Elements.uniform(random, DataType.DOUBLE, 5, Networks.OUT);
     MultiDataSet data = new MultiDataSet(new INDArray[] {x}, new INDArray[] {y});
     AssertGradient.of(network(graph), data, Set.of("m0_F", "m1_F"));
+  }
+
+  /** DL4J's dropout holds the mask of a pass: every copy of a layer needs one of its own. */
+  @Test
+  void memoriesOfOneConfigurationDropOutEachForItself(Random random) {
+    TuckerMemory memory = TuckerMemories.first().dropOut(0.7).valuesUpdater(new NoOp()).build();
+    GraphBuilder graph = chain();
+    SkipMemories.addTo(
+        graph,
+        new SkipMemories.Span("m0", "block0", "block2", memory),
+        new SkipMemories.Span("m1", "block1", "block3", memory));
+    ComputationGraph network = network(graph);
+    INDArray x = Elements.uniform(random, DataType.DOUBLE, 5, Networks.IN);
+    INDArray y = Elements.uniform(random, DataType.DOUBLE, 5, Networks.OUT);
+    network.fit(new MultiDataSet(new INDArray[] {x}, new INDArray[] {y}));
+    assertTrue(network.score() > 0);
   }
 
   @Test

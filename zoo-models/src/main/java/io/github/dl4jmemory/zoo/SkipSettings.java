@@ -11,8 +11,9 @@ import org.deeplearning4j.nn.conf.inputs.InputType;
  *
  * @param memory settings of each; with a file, that of memory i has {@code -memoryi} behind it
  * @param spans where each reads and is added
+ * @param asynchronous whether they work beside the blocks of their spans
  */
-record SkipSettings(TuckerMemory memory, List<Span> spans) {
+record SkipSettings(TuckerMemory memory, List<Span> spans, boolean asynchronous) {
 
   /**
    * A memory reads what the feed-forward layer of one block reads, and is added to what another

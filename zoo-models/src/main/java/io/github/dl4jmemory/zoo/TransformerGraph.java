@@ -67,7 +67,7 @@ record TransformerGraph(
             "next", NextTokenOutput.builder().vocabulary(settings.vocabulary()).build(), "norm")
         .setOutputs("next");
     if (memories != null) {
-      SkipMemories.addTo(graph, memories.places());
+      SkipMemories.addTo(graph, memories.asynchronous(), memories.places());
     }
     return graph.build();
   }

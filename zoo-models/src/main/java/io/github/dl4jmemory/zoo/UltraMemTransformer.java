@@ -1,6 +1,7 @@
 package io.github.dl4jmemory.zoo;
 
 import io.github.dl4jmemory.layers.PoolFiles;
+import io.github.dl4jmemory.layers.SkipMemories;
 import io.github.dl4jmemory.layers.TuckerMemory;
 import io.github.dl4jmemory.layers.TuckerMemoryBuilder;
 import io.github.dl4jmemory.layers.UltraMem;
@@ -9,6 +10,7 @@ import io.github.dl4jmemory.layers.ValueStorage;
 import java.util.ArrayList;
 import java.util.List;
 import org.deeplearning4j.nn.conf.ComputationGraphConfiguration;
+import org.deeplearning4j.nn.conf.ComputationGraphConfiguration.GraphBuilder;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 
 /**
@@ -167,6 +169,7 @@ public final class UltraMemTransformer extends TokenZooModel {
     private boolean everyBlock;
     private String file;
     private ValueStorage storage;
+    private boolean asynchronous;
 
     private Builder() {}
 
@@ -221,6 +224,19 @@ public final class UltraMemTransformer extends TokenZooModel {
     }
 
     /**
+     * Whether each memory works on a thread of its own beside the blocks of its span; default
+     * false. Results and parameters are the same; {@link SkipMemories#addTo(GraphBuilder, boolean,
+     * SkipMemories.Span...)} says when it pays.
+     *
+     * @param asynchronous true for threads
+     * @return this builder
+     */
+    public Builder asynchronous(boolean asynchronous) {
+      this.asynchronous = asynchronous;
+      return this;
+    }
+
+    /**
      * Checks the settings and makes the model.
      *
      * @return the model; later changes of this builder do not change it
@@ -252,8 +268,8 @@ public final class UltraMemTransformer extends TokenZooModel {
             span.from() + " : " + span.after(),
             "count blocks from 0");
       }
-      SkipSettings memories =
-          new SkipSettings(file == null ? memory.clone() : memory.withFile(file, storage), all);
+      TuckerMemory kind = file == null ? memory.clone() : memory.withFile(file, storage);
+      SkipSettings memories = new SkipSettings(kind, all, asynchronous);
       memories.parameters(settings.model()); // refuses sizes that contradict
       return new UltraMemTransformer(settings, memories);
     }

@@ -16,6 +16,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -24,7 +25,9 @@ import org.deeplearning4j.nn.conf.graph.LayerVertex;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.MultiDataSet;
+import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.learning.config.Adam;
 
 class UltraMemTransformerTest {
@@ -190,6 +193,30 @@ class UltraMemTransformerTest {
     assertEquals(ValueStorage.BFLOAT16, layer.getStorage());
     assertEquals(1100 * 1100, layer.getSlots());
     assertEquals(512, layer.getValueSize());
+  }
+
+  /** Memories of every kind, also beside every block: the same loss, parameters and steps. */
+  @Test
+  void asynchronousItComputesTheSameBits() {
+    UltraMemV2 second = UltraMemV2.builder().subKeys(7).keySize(6).topK(5).valueSize(4).build();
+    for (Supplier<Builder> settings :
+        List.<Supplier<Builder>>of(
+            () -> tiny(memory().build()).span(0, 2).span(1, 1).span(0, 1),
+            () -> tiny(memory().queryConvolution(3).build()).span(0, 2),
+            () -> tiny(second).spanOfEveryBlock())) {
+      ComputationGraph network = settings.get().build().init();
+      ComputationGraph asynchronous = settings.get().asynchronous(true).build().init();
+      MultiDataSet batch = MemoryTransformerTest.batch();
+      for (int step = 0; step < 3; step++) {
+        network.fit(batch);
+        asynchronous.fit(batch);
+        MemoryTransformerTest.assertSameBits(network, asynchronous);
+      }
+      for (int token : new int[] {3, 17, 5, 11}) {
+        INDArray ids = Nd4j.create(new float[] {token, 22 - token}).reshape(2, 1, 1);
+        assertEquals(network.rnnTimeStep(ids)[0], asynchronous.rnnTimeStep(ids)[0]);
+      }
+    }
   }
 
   @Test
