@@ -37,9 +37,10 @@ final class ExpandedBag {
     Require require = Require.op("expandedBagWeightGradient");
     Table.require(require, "values", values);
     requireOut(require, values, outGradients);
-    Places places = requirePlaces(require, values, slots, blocks, (int) outGradients.size(1));
+    int expansion = (int) outGradients.size(1);
+    Places places = requirePlaces(require, values.size(0), slots, blocks, expansion);
     require.shape("outGradients", outGradients, OUT, slots.size(0), ANY, values.size(1));
-    requireCores(require, cores, values);
+    requireCores(require, cores, values.size(1), values);
     INDArray out = Nd4j.create(values.dataType(), slots.size(0), slots.size(1), cores);
     if (!slots.isEmpty()) {
       long status =
@@ -100,10 +101,26 @@ final class ExpandedBag {
       INDArray weights,
       int expansion) {
     Table.require(require, "values", values);
-    Places places = requirePlaces(require, values, slots, blocks, expansion);
+    Places places = requirePlaces(require, values.size(0), slots, blocks, expansion);
     require.shape("weights", weights, WEIGHTS, slots.size(0), slots.size(1), ANY);
     require.type("weights", weights, values.dataType());
-    requireCores(require, weights.size(2), values);
+    requireCores(require, weights.size(2), values.size(1), values);
+    return places;
+  }
+
+  /** Of a table that is no array. */
+  static Places requireBags(
+      Require require,
+      long slotCount,
+      long valueSize,
+      INDArray slots,
+      INDArray blocks,
+      INDArray weights,
+      int expansion) {
+    Places places = requirePlaces(require, slotCount, slots, blocks, expansion);
+    require.shape("weights", weights, WEIGHTS, slots.size(0), slots.size(1), ANY);
+    require.floating("weights", weights);
+    requireCores(require, weights.size(2), valueSize, weights);
     return places;
   }
 
@@ -112,19 +129,19 @@ final class ExpandedBag {
     require.type("outGradients", outGradients, values.dataType());
   }
 
-  private static void requireCores(Require require, long cores, INDArray values) {
-    if (cores < 1 || values.size(1) % cores != 0) {
+  private static void requireCores(Require require, long cores, long valueSize, INDArray shown) {
+    if (cores < 1 || valueSize % cores != 0) {
       throw require.error(
           "cores",
-          "a divisor of valueSize = " + values.size(1),
+          "a divisor of valueSize = " + valueSize,
           Long.toString(cores),
-          values,
+          shown,
           "choose valueSize as a multiple of cores");
     }
   }
 
   private static Places requirePlaces(
-      Require require, INDArray values, INDArray slots, INDArray blocks, int expansion) {
+      Require require, long slotCount, INDArray slots, INDArray blocks, int expansion) {
     require.shape("slots", slots, BAG, ANY, ANY);
     require.positive("slots", slots, 1, "bagSize");
     INDArray longSlots = Dense.in(require.longs("slots", slots));
@@ -135,7 +152,7 @@ final class ExpandedBag {
           "expansion", "1 or more", Integer.toString(expansion), "pass the number of blocks");
     }
     if (!slots.isEmpty()) {
-      requireRange(require, "slots", longSlots, values.size(0), "pass rows of the table");
+      requireRange(require, "slots", longSlots, slotCount, "pass rows of the table");
       requireRange(require, "blocks", longBlocks, expansion, "pass the blocks of expandSlots");
     }
     return new Places(longSlots, longBlocks);

@@ -55,9 +55,42 @@ public final class ExpandedRows {
         expansion);
   }
 
+  /**
+   * {@link #group(INDArray, INDArray, INDArray, INDArray, int)} for a table that is no array, such
+   * as one in a file.
+   *
+   * @param slotCount rows of the table
+   * @param rowSize values of a row, a multiple of cores
+   * @param slots [bags, bagSize]
+   * @param blocks [bags, bagSize] LONG or INT
+   * @param weights [bags, bagSize, cores] FLOAT or DOUBLE
+   * @param expansion blocks, 1 or more
+   * @throws IllegalArgumentException as {@link UltraMemOps#expandedBag}
+   */
+  public void group(
+      long slotCount,
+      long rowSize,
+      INDArray slots,
+      INDArray blocks,
+      INDArray weights,
+      int expansion) {
+    Require require = Require.op("expandedRows");
+    group(
+        slotCount,
+        rowSize,
+        ExpandedBag.requireBags(require, slotCount, rowSize, slots, blocks, weights, expansion),
+        weights,
+        expansion);
+  }
+
   void group(INDArray values, ExpandedBag.Places places, INDArray given, int blockCount) {
-    slotCount = values.size(0);
-    valueSize = values.size(1);
+    group(values.size(0), values.size(1), places, given, blockCount);
+  }
+
+  private void group(
+      long rowCount, long rowSize, ExpandedBag.Places places, INDArray given, int blockCount) {
+    slotCount = rowCount;
+    valueSize = rowSize;
     cores = given.size(2);
     bags = given.size(0);
     expansion = blockCount;

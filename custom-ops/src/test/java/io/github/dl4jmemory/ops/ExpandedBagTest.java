@@ -135,6 +135,33 @@ class ExpandedBagTest {
     }
   }
 
+  /** A table that is no array is grouped like one, beyond 2^31 values and slots too. */
+  @Test
+  void rowsOfATableThatIsNoArray(Random random) {
+    Bags b = Bags.random(random, DataType.FLOAT, 4, 2, 16);
+    ExpandedRows of = new ExpandedRows();
+    of.group(b.values, b.slots, b.blocks, b.weights, b.expansion());
+    long beyond = 1L << 33;
+    ExpandedRows far = new ExpandedRows();
+    far.group(
+        beyond + b.values.size(0),
+        b.values.size(1),
+        b.slots.add(beyond),
+        b.blocks,
+        b.weights,
+        b.expansion());
+    assertEquals(of.touched().rows().add(2 * beyond), far.touched().rows());
+    CompactTable slices = CompactTable.float32(of.table(b.values));
+    INDArray[] updated = new INDArray[2];
+    for (int i = 0; i < 2; i++) {
+      ExpandedRows rows = i == 0 ? of : far;
+      updated[i] = MemoryOps.readRows(slices, of.touched().rows());
+      TouchedRows all = rows.touched().part(0, rows.touched().count());
+      MemoryOps.bagSgd(updated[i], rows.weights(), rows.gradients(b.gradients), all, 0.3, 1);
+    }
+    AssertClose.same("rows", Elements.doubles(updated[0]), updated[1]);
+  }
+
   @Test
   void gradientIsThatOfTheSums(Random random) {
     Bags b = Bags.random(random, DataType.DOUBLE, 4, 2, 3);

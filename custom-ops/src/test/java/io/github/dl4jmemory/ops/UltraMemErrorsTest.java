@@ -185,6 +185,18 @@ class UltraMemErrorsTest {
             + " rank 3 (shape [5, 2, 6]). Fix: reshape the array, or pass the arrays that belong"
             + " together",
         () -> rows.gradients(floats(5, 2, 6)));
+    refuses(
+        "[expandedRows] slots: expected numbers in [0, 9), got 9 at flat index 0 (shape [5, 4])."
+            + " Fix: pass rows of the table",
+        () -> rows.group(9, 6, slots.add(9), slots, weights, 3));
+    refuses(
+        "[expandedRows] weights: expected FLOAT or DOUBLE, got LONG (shape [5, 4, 2]). Fix: cast it"
+            + " with castTo(FLOAT)",
+        () -> rows.group(11, 6, slots, slots, weights.castTo(DataType.INT64), 3));
+    refuses(
+        "[expandedRows] cores: expected a divisor of valueSize = 5, got 2 (shape [5, 4, 2]). Fix:"
+            + " choose valueSize as a multiple of cores",
+        () -> rows.group(11, 5, slots, slots, weights, 3));
   }
 
   @Test

@@ -5,6 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.UnaryOperator;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.conf.layers.samediff.SDLayerParams;
@@ -52,6 +53,11 @@ public abstract class DefinedLayer extends SameDiffLayer {
   /** Whether a parameter is not trained by its gradient, but by a rule of the runtime's own. */
   boolean isState(String key) {
     return false;
+  }
+
+  /** Puts the file of the layer's table, where it has one, in another place. */
+  void relocate(UnaryOperator<String> place) {
+    // most layers have no file
   }
 
   /** Throws a clear error while a setting that the parameter shapes need is still missing. */

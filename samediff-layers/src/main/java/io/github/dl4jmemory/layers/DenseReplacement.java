@@ -101,7 +101,7 @@ final class DenseReplacement {
         "pass 64, or 0 for full attention, for each");
     for (GraphVertex vertex : dense.getVertices()) {
       Require.that(
-          !(vertex.getLayer() instanceof MemoryPoolRuntime pool) || pool.fileTable() == null,
+          !(vertex.getLayer() instanceof LayerRuntime<?> layer) || layer.fileTables().isEmpty(),
           TITLE,
           "dense",
           "pools whose tables are in the network's parameters",

@@ -4,8 +4,8 @@ import io.github.dl4jmemory.ops.ExpandedRows;
 import io.github.dl4jmemory.ops.UltraMemOps;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
-/** The expanded bags of a value table that is trained by rows: of slices, each with its weight. */
-final class ExpandedTable {
+/** A value table that is a parameter of the network: of slices, each with its weight. */
+final class ExpandedTable implements ExpandedValues {
 
   private final RowTable slices;
   private final int cores;
@@ -17,18 +17,21 @@ final class ExpandedTable {
     this.cores = cores;
   }
 
-  /**
-   * Takes in the gradient of {@link UltraMemOps#expandedBag} with respect to the table.
-   *
-   * @param values [slots, valueSize]
-   * @param slots LONG [bags, bagSize]
-   * @param blocks LONG [bags, bagSize]
-   * @param weights [bags, bagSize, cores]
-   * @param outGradients [bags, expansion, valueSize], contiguous
-   * @return the gradient of the weights, [bags, bagSize, cores]
-   */
-  INDArray backward(
-      INDArray values, INDArray slots, INDArray blocks, INDArray weights, INDArray outGradients) {
+  /** [slots, valueSize]. */
+  private INDArray values() {
+    INDArray all = slices.values();
+    return all.reshape('c', all.size(0) / cores, all.size(1) * cores);
+  }
+
+  @Override
+  public INDArray read(INDArray slots, INDArray blocks, INDArray weights, int expansion) {
+    return UltraMemOps.expandedBag(values(), slots, blocks, weights, expansion);
+  }
+
+  @Override
+  public INDArray backward(
+      INDArray slots, INDArray blocks, INDArray weights, INDArray outGradients) {
+    INDArray values = values();
     int expansion = Math.toIntExact(outGradients.size(1));
     slices.backward(
         () -> {
@@ -38,7 +41,8 @@ final class ExpandedTable {
     return UltraMemOps.expandedBagWeightGradient(values, slots, blocks, outGradients, cores);
   }
 
-  void backwardOfNothing() {
+  @Override
+  public void backwardOfNothing() {
     slices.backwardOfNothing();
   }
 }

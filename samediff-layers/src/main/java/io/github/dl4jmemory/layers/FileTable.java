@@ -1,6 +1,5 @@
 package io.github.dl4jmemory.layers;
 
-import io.github.dl4jmemory.ops.AdamStep;
 import io.github.dl4jmemory.ops.CompactTable;
 import io.github.dl4jmemory.ops.MemoryOps;
 import io.github.dl4jmemory.ops.TouchedRows;
@@ -14,45 +13,41 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.indexing.INDArrayIndex;
 import org.nd4j.linalg.indexing.NDArrayIndex;
-import org.nd4j.linalg.learning.config.Adam;
 import org.nd4j.linalg.learning.config.IUpdater;
 import org.nd4j.linalg.learning.config.NoOp;
-import org.nd4j.linalg.learning.config.Sgd;
 
 /**
- * The table of a {@link MemoryPool} with a file. The network's parameters hold the fingerprint of
- * the file: where it names a checkpoint the file is opened at once, and a new pool's is created at
- * the first use. Rows change when DL4J asks {@link #updater()} for the update of the fingerprint,
- * which is nothing.
+ * A value table in a file: that of a {@link MemoryPool}, or of a {@link TuckerMemory}. The
+ * network's parameters hold the fingerprint of the file: where it names a checkpoint the file is
+ * opened at once, and a new table's is created at the first use. Rows change when DL4J asks {@link
+ * #updater()} for the update of the fingerprint, which is nothing.
  */
 final class FileTable implements PoolTable, SelfUpdater.Target {
 
   private static final INDArrayIndex ALL = NDArrayIndex.all();
 
-  private final MemoryPool pool;
+  private final StoredTable stored;
   private final String title;
   private final DoubleSupplier gradientScale;
-  private final TouchedRows touched = new TouchedRows();
+  private final TouchedRows ownTouched = new TouchedRows();
   private final KeptArray keptWeights = new KeptArray();
   private final KeptArray keptGradients = new KeptArray();
   private final SelfUpdater updater = new SelfUpdater(this);
   private final long windowBytes;
   private INDArray fingerprint;
+  private long seed;
   private PoolFile file;
-  private Bags bags;
+  private PoolStep step;
   private PoolStamp prepared;
   private boolean closed;
 
-  /** What the gradient of a step is made of, beside the rows touched. */
-  private record Bags(INDArray weights, INDArray outGradients) {}
-
-  FileTable(MemoryPool pool, String title, DoubleSupplier gradientScale) {
-    this(pool, title, gradientScale, RowWindow.BYTES);
+  FileTable(StoredTable stored, String title, DoubleSupplier gradientScale) {
+    this(stored, title, gradientScale, RowWindow.BYTES);
   }
 
   /** With another bound of what is held of the file. */
-  FileTable(MemoryPool pool, String title, DoubleSupplier gradientScale, long windowBytes) {
-    this.pool = pool;
+  FileTable(StoredTable stored, String title, DoubleSupplier gradientScale, long windowBytes) {
+    this.stored = stored;
     this.title = title;
     this.gradientScale = gradientScale;
     this.windowBytes = windowBytes;
@@ -64,7 +59,11 @@ final class FileTable implements PoolTable, SelfUpdater.Target {
 
   @Override
   public IUpdater configured() {
-    return pool.getUpdaterByParam(MemoryPool.FINGERPRINT);
+    return stored.updater().get();
+  }
+
+  PoolLayout layout() {
+    return stored.layout();
   }
 
   // ---------------------------------------------------------------------- the file and its stamp
@@ -72,13 +71,21 @@ final class FileTable implements PoolTable, SelfUpdater.Target {
   /** Takes the parameter of the network; opens the file that it names. */
   void bind(INDArray parameter) {
     fingerprint = parameter;
+    if (file == null && stamped() == null) {
+      seed = Nd4j.getRandom().nextLong(); // here, because a table may be first used by any thread
+    }
     assigned();
+  }
+
+  /** What the parameter says. */
+  private PoolFingerprint stamped() {
+    return PoolFingerprint.of(title, stored.key(), fingerprint);
   }
 
   /** To be called when the parameter was assigned: a fingerprint of another file is refused. */
   void assigned() {
     if (file == null) {
-      if (!closed && PoolFingerprint.of(title, fingerprint) != null) {
+      if (!closed && stamped() != null) {
         open();
       }
       return;
@@ -99,7 +106,7 @@ final class FileTable implements PoolTable, SelfUpdater.Target {
               title,
               "file",
               "an open pool file",
-              pool.getFile() + ", closed by PoolFiles.close",
+              stored.path() + ", closed by PoolFiles.close",
               "restore the model"));
     }
     if (file == null) {
@@ -111,23 +118,24 @@ final class FileTable implements PoolTable, SelfUpdater.Target {
 
   private void requireOwn() {
     PoolFingerprint own = file.fingerprint();
-    PoolFingerprint given = PoolFingerprint.of(title, fingerprint);
+    PoolFingerprint given = stamped();
     Require.that(
         own.equals(given),
         title,
-        MemoryPool.FINGERPRINT,
+        stored.key(),
         "the fingerprint of the open file, " + own.describe(),
         given == null ? "none" : given.describe() + " of file " + given.stamp().file(),
-        "leave the pool's parameters as they are, and restore a model by PoolFiles.restore");
+        "leave this parameter as it is, and restore a model by PoolFiles.restore");
   }
 
   private void open() {
-    Path path = Path.of(pool.getFile()).toAbsolutePath();
-    PoolLayout layout = pool.layout();
-    PoolFingerprint wanted = PoolFingerprint.of(title, fingerprint);
+    Path path = Path.of(stored.path()).toAbsolutePath();
+    PoolLayout layout = layout();
+    PoolFingerprint wanted = stamped();
     try {
       if (wanted == null) {
-        file = PoolFile.create(title, path, layout, new NewPool(layout), windowBytes);
+        NewPool content = new NewPool(layout, stored.deviation().getAsDouble(), seed);
+        file = PoolFile.create(title, path, layout, content, windowBytes);
       } else {
         file = PoolFile.open(title, path, layout, wanted, windowBytes);
       }
@@ -139,7 +147,7 @@ final class FileTable implements PoolTable, SelfUpdater.Target {
 
   void close() {
     closed = true;
-    bags = null;
+    step = null;
     if (file != null) {
       file.close();
       file = null;
@@ -153,7 +161,7 @@ final class FileTable implements PoolTable, SelfUpdater.Target {
   }
 
   String path() {
-    return pool.getFile();
+    return stored.path();
   }
 
   /** Copies the file as it is now; the parameter names the copy until {@link #endSaving}. */
@@ -177,43 +185,61 @@ final class FileTable implements PoolTable, SelfUpdater.Target {
 
   // ---------------------------------------------------------------------------------- the steps
 
-  /** Bags whose rows are in memory: positions [bags, bagSize] say where in the table. */
-  private interface Part {
-    void use(CompactTable rows, INDArray positions, INDArrayIndex bags);
+  /** Bags whose rows are in memory, access by access. */
+  interface Part {
+    void use(CompactTable rows, INDArrayIndex bags);
+  }
+
+  /** The numbers of so many rows: LONG 0, 1, … */
+  static INDArray places(long count) {
+    return Nd4j.createFromArray(LongStream.range(0, count).toArray());
+  }
+
+  RowWindow window() {
+    return file().window();
   }
 
   @Override
   public void read(INDArray slots, INDArray weights, INDArray out) {
     inParts(
         slots,
-        (rows, positions, bags) ->
-            MemoryOps.weightedBag(rows, positions, weights.get(bags, ALL), out.get(bags, ALL)));
+        (rows, bags) ->
+            MemoryOps.weightedBag(
+                rows, positions(rows, slots), weights.get(bags, ALL), out.get(bags, ALL)));
   }
 
   @Override
   public void weightGradient(INDArray slots, INDArray outGradients, INDArray weightGradientsOut) {
     inParts(
         slots,
-        (rows, positions, bags) ->
+        (rows, bags) ->
             MemoryOps.weightedBagWeightGradient(
-                rows, positions, outGradients.get(bags, ALL), weightGradientsOut.get(bags, ALL)));
+                rows,
+                positions(rows, slots),
+                outGradients.get(bags, ALL),
+                weightGradientsOut.get(bags, ALL)));
   }
 
-  /** As many bags at a time as the window holds the rows of; at least one. */
+  /** [bags, bagSize]: where the rows of the bags stand in memory. */
+  private static INDArray positions(CompactTable rows, INDArray slots) {
+    long bagSize = slots.size(1);
+    return places(rows.slots()).reshape(rows.slots() / bagSize, bagSize);
+  }
+
   private void inParts(INDArray slots, Part part) {
-    RowWindow window = file().window();
     long[] all = slots.dup('c').data().asLong();
-    int bagSize = Math.toIntExact(slots.size(1));
-    int most = Math.max(1, window.mostRead() / bagSize) * bagSize;
+    inParts(all, Math.toIntExact(slots.size(1)), window().mostRead(), part);
+  }
+
+  /** So many rows at a time, of whole bags; at least one bag. */
+  void inParts(long[] all, int bagSize, int mostRows, Part part) {
+    RowWindow window = window();
+    int most = Math.max(1, mostRows / bagSize) * bagSize;
     for (int from = 0; from < all.length; from += most) {
       int count = Math.min(most, all.length - from);
       try {
         CompactTable rows = window.values(all, from, count);
-        INDArray positions = Nd4j.createFromArray(LongStream.range(0, count).toArray());
-        part.use(
-            rows,
-            positions.reshape(count / bagSize, bagSize),
-            NDArrayIndex.interval(from / bagSize, (from + count) / bagSize));
+        part.use(rows, NDArrayIndex.interval(from / bagSize, (from + count) / bagSize));
       } catch (IOException e) {
         throw failure(e);
       }
@@ -223,29 +249,38 @@ final class FileTable implements PoolTable, SelfUpdater.Target {
 
   @Override
   public void backward(INDArray slots, INDArray weights, INDArray outGradients) {
-    touched.group(slots, pool.getSlots());
-    bags = new Bags(keptWeights.keep(weights), keptGradients.keep(outGradients));
+    ownTouched.group(slots, layout().slots());
+    backward(ownTouched, keptWeights.keep(weights), outGradients);
+  }
+
+  /**
+   * {@link #backward(INDArray, INDArray, INDArray)} of accesses that are grouped; they and the
+   * weights are the caller's, and stay until the next step.
+   */
+  void backward(TouchedRows accesses, INDArray weights, INDArray outGradients) {
+    step = new PoolStep(accesses, weights, keptGradients.keep(outGradients));
   }
 
   @Override
   public void backwardOfNothing() {
-    bags = null;
+    step = null;
   }
 
   /** Changes the rows of the last backward pass, once; called when DL4J applies updaters. */
   @Override
   public void update(INDArray gradient, int iteration, int epoch) {
     IUpdater kind = configured();
-    if (bags == null || kind instanceof NoOp) {
+    if (step == null || kind instanceof NoOp) {
       return;
     }
-    Bags step = bags;
-    bags = null;
-    long[] rows = touched.rows().toLongVector();
+    PoolStep due = step;
+    step = null;
+    long[] rows = due.touched().rows().toLongVector();
+    PoolStep.Rule rule = due.rule(kind, iteration, epoch, gradientScale.getAsDouble());
     try {
       file().beforeChange(rows);
       try {
-        change(rows, step, rule(kind, iteration, epoch));
+        change(rows, due.touched(), rule);
       } finally {
         file.fingerprint().write(fingerprint);
       }
@@ -256,43 +291,16 @@ final class FileTable implements PoolTable, SelfUpdater.Target {
   }
 
   private UncheckedIOException failure(IOException e) {
-    return new UncheckedIOException("[" + title + "] " + pool.getFile() + ": " + e.getMessage(), e);
+    return new UncheckedIOException("[" + title + "] " + stored.path() + ": " + e.getMessage(), e);
   }
 
-  private void change(long[] rows, Bags step, Rule rule) throws IOException {
+  private void change(long[] rows, TouchedRows touched, PoolStep.Rule rule) throws IOException {
     RowWindow window = file.window();
     int most = window.mostChanged();
     for (int from = 0; from < rows.length; from += most) {
       int count = Math.min(most, rows.length - from);
-      rule.update(window.rows(rows, from, count), step, touched.part(from, count));
+      rule.update(window.rows(rows, from, count), touched.part(from, count));
       window.write(rows, from, count);
     }
-  }
-
-  /** An update of some of the touched rows. */
-  private interface Rule {
-    void update(PoolRows rows, Bags step, TouchedRows part);
-  }
-
-  /** The number of the step is the seed of its rounding. */
-  private Rule rule(IUpdater kind, int iteration, int epoch) {
-    double scale = gradientScale.getAsDouble();
-    if (kind instanceof Adam adam) {
-      AdamStep adamStep = RowUpdater.step(adam, iteration, epoch, scale);
-      return (rows, step, part) ->
-          MemoryOps.bagAdam(
-              rows.values(),
-              rows.m(),
-              rows.v(),
-              step.weights(),
-              step.outGradients(),
-              part,
-              adamStep,
-              iteration);
-    }
-    double rate = ((Sgd) kind).getLearningRate(iteration, epoch);
-    return (rows, step, part) ->
-        MemoryOps.bagSgd(
-            rows.values(), step.weights(), step.outGradients(), part, rate, scale, iteration);
   }
 }

@@ -2,6 +2,7 @@ package io.github.dl4jmemory.layers;
 
 import io.github.dl4jmemory.ops.KernelChoice;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -41,6 +42,7 @@ abstract class LayerRuntime<C extends AbstractSameDiffLayer> extends AbstractLay
   private Map<String, INDArray> paramTable;
   private Map<String, INDArray> gradientTable = Map.of(); // of a layer without parameters
   private final transient Map<String, RowTable> tables = new LinkedHashMap<>();
+  private final transient Map<String, FileTable> files = new LinkedHashMap<>();
   private final transient Map<String, IUpdater> ownUpdaters = new HashMap<>();
   private transient TrainingConfig tableConfig;
   private int miniBatchSize; // as MultiLayerNetwork says; a ComputationGraph says nothing: 0
@@ -96,6 +98,20 @@ abstract class LayerRuntime<C extends AbstractSameDiffLayer> extends AbstractLay
     return table;
   }
 
+  /** Declares that a table is in a file. To be called in the constructor. */
+  final FileTable fileTable(StoredTable stored) {
+    StoredTable.requireTraining(title(), conf, dataType);
+    FileTable table = new FileTable(stored, title(), this::minibatchGradientScale);
+    files.put(stored.key(), table);
+    updateBy(stored.key(), table.updater());
+    return table;
+  }
+
+  /** The tables in files. */
+  final Collection<FileTable> fileTables() {
+    return Collections.unmodifiableCollection(files.values());
+  }
+
   /**
    * Declares that the update of parameter {@code key} is this updater's own matter, which is bound
    * to the runtime. To be called in the constructor.
@@ -104,9 +120,19 @@ abstract class LayerRuntime<C extends AbstractSameDiffLayer> extends AbstractLay
     ownUpdaters.put(key, updater);
   }
 
-  /** Called whenever parameters were given or assigned through this layer. */
-  void parametersAssigned() {
-    // most layers use their views as they are
+  /** Whenever parameters were given or assigned through this layer. */
+  private void parametersAssigned() {
+    files.forEach((key, table) -> table.bind(getParam(key)));
+  }
+
+  /** All files of this layer are opened, or none. */
+  private void openFiles() {
+    try {
+      parametersAssigned();
+    } catch (IllegalArgumentException e) {
+      files.values().forEach(FileTable::close);
+      throw e;
+    }
   }
 
   /** The table trained by rows, where the layer has exactly one; else null. */
@@ -172,6 +198,7 @@ abstract class LayerRuntime<C extends AbstractSameDiffLayer> extends AbstractLay
 
   /** All gradients of this layer, as backpropGradient returns them; normalised if so configured. */
   final Gradient gradients() {
+    files.keySet().forEach(key -> gradientOf(key).assign(0));
     if (hasOwnUpdaters()) {
       GradientScaling.apply(
           layerConf(),
@@ -262,7 +289,7 @@ abstract class LayerRuntime<C extends AbstractSameDiffLayer> extends AbstractLay
     }
     paramTable = values;
     tables.forEach((key, table) -> table.bindValues(values.get(key)));
-    parametersAssigned();
+    openFiles();
   }
 
   @Override

@@ -3,6 +3,7 @@ package io.github.dl4jmemory.layers;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
 import org.deeplearning4j.nn.conf.ComputationGraphConfiguration.GraphBuilder;
 import org.deeplearning4j.nn.conf.InputPreProcessor;
@@ -235,13 +236,21 @@ public final class MemoryPool extends DefinedLayer {
     return storage;
   }
 
-  /** The same pool with its file in another place. */
-  void setFile(String file) {
-    this.file = file;
+  @Override
+  void relocate(UnaryOperator<String> place) {
+    file = file == null ? null : place.apply(file);
   }
 
-  PoolLayout layout() {
-    return new PoolLayout(getSlots(), valueSize, storage, valuesUpdater instanceof Adam);
+  /** The table in the file, with values as a table in memory has them. */
+  StoredTable stored() {
+    PoolLayout layout =
+        new PoolLayout(getSlots(), valueSize, storage, valuesUpdater instanceof Adam);
+    return new StoredTable(
+        FINGERPRINT,
+        file,
+        layout,
+        () -> getUpdaterByParam(FINGERPRINT),
+        () -> 1 / Math.sqrt(valueSize));
   }
 
   @Override
@@ -431,8 +440,7 @@ public final class MemoryPool extends DefinedLayer {
      * @return this builder
      */
     public Builder storage(ValueStorage storage) {
-      Require.that(
-          storage != null, TITLE, "storage", "a storage", storage, "use ValueStorage.FLOAT32");
+      FileSettings.requireStorage(TITLE, storage);
       this.storage = storage;
       return this;
     }
@@ -448,26 +456,16 @@ public final class MemoryPool extends DefinedLayer {
       ProductKeyLookup.requireSubKeys(TITLE, subKeys);
       Require.positive(valueSize, TITLE, "valueSize", "call valueSize(...)");
       ColumnShards.require(TITLE, valueSize, shards);
+      FileSettings.require(TITLE, "a pool", file, storage);
       if (file == null) {
         if (shards > 1) {
           BagMessage.requireSlots(TITLE, subKeys * subKeys);
         }
         RowTable.requireSize(TITLE, "subKeys", subKeys * subKeys, valueSize);
-        requireFileFor(storage);
       } else {
         requireFileSettings();
       }
       return new MemoryPool(this);
-    }
-
-    private static void requireFileFor(ValueStorage storage) {
-      Require.that(
-          storage == ValueStorage.FLOAT32,
-          TITLE,
-          "storage",
-          "FLOAT32 for a pool without a file",
-          storage,
-          "name a file(...)");
     }
 
     private void requireFileSettings() {
@@ -478,15 +476,7 @@ public final class MemoryPool extends DefinedLayer {
           "1 for a pool with a file",
           shards,
           "leave out shards(...), or file(...)");
-      Require.that(
-          !file.isEmpty(), TITLE, "file", "the path of a file", "\"\"", "use file(\"facts.pool\")");
-      Require.that(
-          valueSize <= PoolLayout.MAX_VALUE_SIZE,
-          TITLE,
-          "valueSize",
-          "1 to " + PoolLayout.MAX_VALUE_SIZE + " for a pool with a file",
-          valueSize,
-          "use smaller values");
+      FileSettings.requireValueSize(TITLE, "a pool", valueSize);
     }
   }
 }

@@ -2,7 +2,6 @@ package io.github.dl4jmemory.layers;
 
 import io.github.dl4jmemory.ops.MemoryOps;
 import java.util.List;
-import org.deeplearning4j.nn.api.OptimizationAlgorithm;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.gradient.Gradient;
 import org.deeplearning4j.nn.workspace.ArrayType;
@@ -20,7 +19,6 @@ final class MemoryPoolRuntime extends LayerRuntime<MemoryPool> {
   private static final long serialVersionUID = 1L;
 
   private final transient PoolTable table;
-  private final transient FileTable fileTable;
   private final transient PoolAccesses accesses = new PoolAccesses();
 
   private final transient SplitLookup halves;
@@ -30,50 +28,16 @@ final class MemoryPoolRuntime extends LayerRuntime<MemoryPool> {
     MemoryPool layer = layerConf();
     List<RowTable> tables = layer.valueKeys().stream().map(this::rowTable).toList();
     if (layer.getFile() != null) {
-      requireFileTraining(conf, dataType);
-      fileTable = new FileTable(layer, title(), this::minibatchGradientScale);
-      table = fileTable;
+      table = fileTable(layer.stored());
       halves = null;
-      updateBy(MemoryPool.FINGERPRINT, fileTable.updater());
     } else if (tables.size() == 1) {
-      fileTable = null;
       table = tables.get(0);
       halves = null;
     } else {
-      fileTable = null;
       ShardWorkers workers = new ShardWorkers(title(), tables.size());
       table = new ShardedTable(layer.columns(), tables, workers);
       workers.update(tables);
       halves = new SplitLookup(workers);
-    }
-  }
-
-  private void requireFileTraining(NeuralNetConfiguration conf, DataType dataType) {
-    Require.that(
-        dataType == DataType.FLOAT,
-        title(),
-        "dataType",
-        "FLOAT for a pool with a file",
-        dataType,
-        "set dataType(DataType.FLOAT) in NeuralNetConfiguration.Builder");
-    Require.that(
-        conf.getOptimizationAlgo() == OptimizationAlgorithm.STOCHASTIC_GRADIENT_DESCENT,
-        title(),
-        "optimizationAlgo",
-        "STOCHASTIC_GRADIENT_DESCENT, which takes no step back, for a pool with a file",
-        conf.getOptimizationAlgo(),
-        "leave optimizationAlgo out of the network's configuration");
-  }
-
-  /** The table in a file; null where the rows are parameters. */
-  FileTable fileTable() {
-    return fileTable;
-  }
-
-  @Override
-  void parametersAssigned() {
-    if (fileTable != null) {
-      fileTable.bind(getParam(MemoryPool.FINGERPRINT));
     }
   }
 
@@ -135,9 +99,6 @@ final class MemoryPoolRuntime extends LayerRuntime<MemoryPool> {
       table.backward(accesses.slots(), accesses.weights(), accesses.readGradients());
     }
     forget();
-    if (fileTable != null) {
-      gradientOf(MemoryPool.FINGERPRINT).assign(0);
-    }
     INDArray none = workspaces.create(ArrayType.ACTIVATION_GRAD, dataType, input.shape(), 'c');
     return new Pair<>(gradients(), none);
   }

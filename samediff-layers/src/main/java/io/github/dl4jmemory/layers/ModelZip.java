@@ -11,12 +11,14 @@ import java.util.zip.ZipEntry;
 import java.util.zip.ZipFile;
 import java.util.zip.ZipOutputStream;
 import org.deeplearning4j.nn.conf.ComputationGraphConfiguration;
+import org.deeplearning4j.nn.conf.MultiLayerConfiguration;
 import org.deeplearning4j.nn.conf.graph.LayerVertex;
 import org.deeplearning4j.nn.conf.layers.Layer;
 import org.deeplearning4j.nn.conf.layers.misc.FrozenLayer;
 import org.deeplearning4j.util.ModelSerializer;
+import org.nd4j.shade.jackson.databind.ObjectMapper;
 
-/** The zip of a ComputationGraph, with its pool files in other places. */
+/** The zip of a network, with its pool files in other places. */
 final class ModelZip {
 
   private ModelZip() {}
@@ -41,26 +43,31 @@ final class ModelZip {
     }
   }
 
-  private static String relocated(String json, UnaryOperator<String> place) {
+  private static String relocated(String json, UnaryOperator<String> place) throws IOException {
+    if (new ObjectMapper().readTree(json).has("confs")) { // the layers of a MultiLayerNetwork
+      MultiLayerConfiguration conf = MultiLayerConfiguration.fromJson(json);
+      conf.getConfs().forEach(layer -> relocate(layer.getLayer(), place));
+      return conf.toJson();
+    }
     ComputationGraphConfiguration conf = ComputationGraphConfiguration.fromJson(json);
     conf.getVertices()
         .values()
         .forEach(
             vertex -> {
-              if (vertex instanceof LayerVertex layer
-                  && inside(layer.getLayerConf().getLayer()) instanceof MemoryPool pool
-                  && pool.getFile() != null) {
-                pool.setFile(place.apply(pool.getFile()));
+              if (vertex instanceof LayerVertex layer) {
+                relocate(layer.getLayerConf().getLayer(), place);
               }
             });
     return conf.toJson();
   }
 
-  private static Layer inside(Layer layer) {
+  private static void relocate(Layer layer, UnaryOperator<String> place) {
     Layer inside = layer;
     while (inside instanceof FrozenLayer frozen) {
       inside = frozen.getLayer();
     }
-    return inside;
+    if (inside instanceof DefinedLayer defined) {
+      defined.relocate(place);
+    }
   }
 }

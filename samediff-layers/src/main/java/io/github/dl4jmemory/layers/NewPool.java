@@ -6,17 +6,21 @@ import java.io.IOException;
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.util.SplittableRandom;
 import org.bytedeco.javacpp.BytePointer;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
 /**
- * The first content of a pool file: values normal with deviation 1/sqrt(valueSize), by ND4J's
- * random seed; moments are zeros. Every byte is written, so that a disk that is full is an error
- * here.
+ * The first content of a pool file: normal values, fixed by the seed; moments are zeros. Every byte
+ * is written, so that a disk that is full is an error here.
+ *
+ * @param layout of the file
+ * @param deviation of the values
+ * @param seed of the values
  */
-record NewPool(PoolLayout layout) implements PoolFile.Filling {
+record NewPool(PoolLayout layout, double deviation, long seed) implements PoolFile.Filling {
 
   private static final int BLOCK_BYTES = 1 << 24;
 
@@ -31,10 +35,10 @@ record NewPool(PoolLayout layout) implements PoolFile.Filling {
     Channels.writeFully(channel, ByteBuffer.allocate(1), layout.fileBytes() - 1); // its size
     long most = Math.max(1, BLOCK_BYTES / layout.valueRowBytes());
     CompactTable block = block(Math.min(most, layout.slots()));
+    SplittableRandom seeds = new SplittableRandom(seed);
     for (long row = 0; row < layout.slots(); row += most) {
       long rows = Math.min(most, layout.slots() - row);
-      long seed = Nd4j.getRandom().nextLong();
-      MemoryOps.initialiseNormal(block, 1 / Math.sqrt(layout.valueSize()), seed);
+      MemoryOps.initialiseNormal(block, deviation, seeds.nextLong());
       long valuesAt = layout.valuesAt() + row * layout.valueRowBytes();
       write(channel, block.values(), rows * layout.valueRowBytes(), valuesAt);
       if (block.scales() != null) {

@@ -36,7 +36,7 @@ final class PoolClaim implements AutoCloseable {
     String property =
         PROPERTY + file.toAbsolutePath().getParent().toRealPath().resolve(file.getFileName());
     if (System.getProperties().putIfAbsent(property, "open") != null) {
-      throw refusal(layer, file, "in another network of this JVM");
+      throw refusal(layer, file, "in another layer or network of this JVM");
     }
     FileChannel channel = null;
     FileLock lock = null;

@@ -65,7 +65,7 @@ final class PoolCopy {
         "pass network.getLayer(\"pool\")");
     MemoryPoolRuntime pool = (MemoryPoolRuntime) inside;
     Require.that(
-        pool.fileTable() == null,
+        pool.fileTables().isEmpty(),
         "MemoryPool",
         parameter,
         "a pool whose table is in the network's parameters",

@@ -138,9 +138,9 @@ final class PoolFile implements AutoCloseable {
         !Files.exists(path),
         layer,
         "file",
-        "no file yet for a pool that is new",
+        "no file yet for a table that is new",
         path + ", which exists",
-        "restore the model that the file belongs to; for a new pool name another file, or delete"
+        "restore the model that the file belongs to; for a new table name another file, or delete"
             + " this one");
   }
 
@@ -163,7 +163,7 @@ final class PoolFile implements AutoCloseable {
         Files.isRegularFile(file),
         layer,
         "file",
-        "the file of the pool",
+        "the pool file",
         "no file " + file.toAbsolutePath(),
         "put the file there, or PoolFiles.restore(zip, folder) with the folder where it is");
     Path path = file.toRealPath();

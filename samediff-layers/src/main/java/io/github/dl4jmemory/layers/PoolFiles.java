@@ -8,14 +8,17 @@ import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 import org.deeplearning4j.nn.api.Layer;
+import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.layers.wrapper.BaseWrapperLayer;
+import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.deeplearning4j.util.ModelSerializer;
 
 /**
- * Saving, restoring, copying and closing of networks whose {@link MemoryPool}s keep their rows in
- * files ({@link MemoryPool.Builder#file}). A saved model is DL4J's zip and the files; the zip names
- * the state of every file, and is restored with files in that state or not at all.
+ * Saving, restoring, copying and closing of networks whose value tables are in files ({@link
+ * MemoryPool.Builder#file}, {@link TuckerMemoryBuilder#file}). A saved model is DL4J's zip and the
+ * files; the zip names the state of every file, and is restored with files in that state or not at
+ * all. A network is a ComputationGraph or a MultiLayerNetwork.
  */
 public final class PoolFiles {
 
@@ -32,12 +35,11 @@ public final class PoolFiles {
    * <p>Cost: what has changed in the files since the checkpoint before is written to the disk, and
    * the zip; nothing is copied.
    *
-   * @param network network with any number of pools; those without a file are in the zip
+   * @param network network with any number of tables; those without a file are in the zip
    * @param zip file to write; replaced if it exists
    * @throws IOException if something cannot be written; the checkpoint before is still good then
    */
-  public static void save(ComputationGraph network, Path zip) throws IOException {
-    requireNetwork(network);
+  public static void save(Model network, Path zip) throws IOException {
     List<FileTable> tables = tables(network);
     Path writing = beside(zip);
     try {
@@ -48,6 +50,7 @@ public final class PoolFiles {
       publish(writing, zip);
       commit(tables, zip);
     } finally {
+      Files.deleteIfExists(writing);
       tables.forEach(FileTable::endSaving);
     }
   }
@@ -74,8 +77,7 @@ public final class PoolFiles {
    * @throws IOException if something cannot be written
    * @throws IllegalArgumentException if a file of a pool's name is beside the zip already
    */
-  public static void saveCopy(ComputationGraph network, Path zip) throws IOException {
-    requireNetwork(network);
+  public static void saveCopy(Model network, Path zip) throws IOException {
     List<FileTable> tables = tables(network);
     Path writing = beside(zip);
     try {
@@ -92,6 +94,7 @@ public final class PoolFiles {
       publish(writing, zip);
       forceFolder(zip);
     } finally {
+      Files.deleteIfExists(writing);
       tables.forEach(FileTable::endSaving);
     }
   }
@@ -114,12 +117,8 @@ public final class PoolFiles {
     Channels.force(zip.toAbsolutePath().getParent(), StandardOpenOption.READ);
   }
 
-  private static void requireNetwork(ComputationGraph network) {
-    Require.that(network != null, TITLE, "network", "a network", network, "pass a network");
-  }
-
   /**
-   * Restores a saved model, its pool files being where they were: as DL4J's own {@code
+   * Restores a saved ComputationGraph, its pool files being where they were: as DL4J's own {@code
    * ModelSerializer.restoreComputationGraph(file, true)}, which does as well. What a training that
    * ended without saving has changed in the files is undone.
    *
@@ -144,10 +143,44 @@ public final class PoolFiles {
    * @throws IllegalArgumentException as {@link #restore(Path)}
    */
   public static ComputationGraph restore(Path zip, Path folder) throws IOException {
+    return moved(zip, folder, PoolFiles::restore);
+  }
+
+  /**
+   * {@link #restore(Path)} of a MultiLayerNetwork.
+   *
+   * @param zip file that {@link #save} wrote
+   * @return the network, which alone uses the files until {@link #close}
+   * @throws IOException if a file cannot be read
+   * @throws IllegalArgumentException as {@link #restore(Path)}
+   */
+  public static MultiLayerNetwork restoreMultiLayerNetwork(Path zip) throws IOException {
+    return ModelSerializer.restoreMultiLayerNetwork(zip.toFile(), true);
+  }
+
+  /**
+   * {@link #restore(Path, Path)} of a MultiLayerNetwork.
+   *
+   * @param zip file that {@link #save} wrote
+   * @param folder folder of the pool files
+   * @return the network, which names the files where they are now, and alone uses them
+   * @throws IOException if a file cannot be read
+   * @throws IllegalArgumentException as {@link #restore(Path)}
+   */
+  public static MultiLayerNetwork restoreMultiLayerNetwork(Path zip, Path folder)
+      throws IOException {
+    return moved(zip, folder, PoolFiles::restoreMultiLayerNetwork);
+  }
+
+  private interface Restoring<T> {
+    T from(Path zip) throws IOException;
+  }
+
+  private static <T> T moved(Path zip, Path folder, Restoring<T> restoring) throws IOException {
     Path moved = Files.createTempFile("model", ".zip");
     try {
       ModelZip.relocate(zip, moved, file -> folder.resolve(Path.of(file).getFileName()).toString());
-      return restore(moved);
+      return restoring.from(moved);
     } finally {
       Files.delete(moved);
     }
@@ -159,22 +192,35 @@ public final class PoolFiles {
    *
    * @param network network to close; may be closed already
    */
-  public static void close(ComputationGraph network) {
-    requireNetwork(network);
+  public static void close(Model network) {
     tables(network).forEach(FileTable::close);
   }
 
-  private static List<FileTable> tables(ComputationGraph network) {
+  private static List<FileTable> tables(Model network) {
     List<FileTable> tables = new ArrayList<>();
-    for (Layer layer : network.getLayers()) {
+    for (Layer layer : layers(network)) {
       Layer inside = layer;
       while (inside instanceof BaseWrapperLayer wrapper) {
         inside = wrapper.getUnderlying();
       }
-      if (inside instanceof MemoryPoolRuntime pool && pool.fileTable() != null) {
-        tables.add(pool.fileTable());
+      if (inside instanceof LayerRuntime<?> runtime) {
+        tables.addAll(runtime.fileTables());
       }
     }
     return tables;
+  }
+
+  private static Layer[] layers(Model network) {
+    if (network instanceof MultiLayerNetwork layers) {
+      return layers.getLayers();
+    }
+    Require.that(
+        network instanceof ComputationGraph,
+        TITLE,
+        "network",
+        "a network",
+        network == null ? "null" : network.getClass().getSimpleName(),
+        "pass a ComputationGraph or a MultiLayerNetwork");
+    return ((ComputationGraph) network).getLayers();
   }
 }

@@ -27,13 +27,13 @@ record PoolFingerprint(PoolStamp stamp, long session, int steps) {
   }
 
   /** Of a parameter [1, LENGTH]; null where it is all zeros, an error where it is none. */
-  static PoolFingerprint of(String layer, INDArray parameter) {
+  static PoolFingerprint of(String layer, String key, INDArray parameter) {
     double[] values = parameter.ravel().toDoubleVector();
     ByteBuffer bytes = ByteBuffer.allocate(BYTES);
     boolean empty = true;
     for (double value : values) {
       double piece = value * UNIT;
-      requirePiece(layer, piece >= 0 && piece < UNIT && piece == Math.rint(piece), value);
+      requirePiece(layer, key, piece >= 0 && piece < UNIT && piece == Math.rint(piece), value);
       bytes.putShort((short) (int) piece);
       empty &= piece == 0;
     }
@@ -43,12 +43,12 @@ record PoolFingerprint(PoolStamp stamp, long session, int steps) {
         : new PoolFingerprint(PoolStamp.get(bytes), bytes.getLong(), bytes.getInt());
   }
 
-  private static void requirePiece(String layer, boolean condition, double got) {
+  private static void requirePiece(String layer, String key, boolean condition, double got) {
     Require.that(
         condition,
         layer,
-        MemoryPool.FINGERPRINT,
-        "the fingerprint of a pool file, which nothing but the pool changes",
+        key,
+        "the fingerprint of a pool file, which nothing but the table changes",
         got,
         "restore the network, and keep constraints and listeners from this parameter");
   }

@@ -59,7 +59,7 @@ record PoolLayout(long slots, long valueSize, ValueStorage storage, boolean mome
   /** For errors. */
   String describe() {
     return slots
-        + " slots of "
+        + " rows of "
         + valueSize
         + " values, "
         + storage

@@ -90,7 +90,7 @@ final class RowTable implements PoolTable {
         parameter,
         "a table of fewer than 2^28 values, the most that DL4J saves and restores with Adam state",
         slots + " slots of " + valueSize + " values",
-        "use fewer slots or smaller values, or keep the table of a MemoryPool in a file(...)");
+        "use fewer slots or smaller values, or keep the table of a MemoryPool or UltraMem in a file(...)");
   }
 
   /** Refuses an updater that would need a dense pass over the table. */

@@ -52,6 +52,11 @@ final class RowWindow {
     return fit(layout.valueRowBytes() + (layout.storage().scaled() ? Float.BYTES : 0));
   }
 
+  /** Rows to read at a time where they are decoded to float32 besides; at least one. */
+  int mostDecoded() {
+    return Math.min(mostRead(), fit(layout.momentRowBytes()));
+  }
+
   /** Rows to change at a time, with their moments; at least one. */
   int mostChanged() {
     return fit(layout.rowBytes());
@@ -143,9 +148,12 @@ final class RowWindow {
             int end = Math.min(begin + ROWS_OF_TASK, count);
             try {
               ByteBuffer rows = bytes(room, (long) begin * size, (long) end * size);
-              for (int i = begin; i < end; i++) {
+              for (int i = begin; i < end; ) {
                 long slot = Objects.checkIndex(slots[from + i], layout.slots());
-                transfer.at(rows.slice((i - begin) * size, size), section + slot * size);
+                int run = run(slots, from + i, from + end);
+                Objects.checkIndex(slot + run - 1, layout.slots());
+                transfer.at(rows.slice((i - begin) * size, run * size), section + slot * size);
+                i += run;
               }
             } catch (IOException e) {
               throw new UncheckedIOException(e);
@@ -154,6 +162,15 @@ final class RowWindow {
     } catch (UncheckedIOException e) {
       throw e.getCause();
     }
+  }
+
+  /** Rows from here on that stand side by side in the file, as the slices of a value do. */
+  private static int run(long[] slots, int from, int end) {
+    int run = 1;
+    while (from + run < end && slots[from + run] == slots[from] + run) {
+      run++;
+    }
+    return run;
   }
 
   private static ByteBuffer bytes(INDArray room, long from, long to) {

@@ -27,7 +27,7 @@ record StartingScores(double mean, double variance) {
     INDArray cores = params.get(TuckerMemory.CORES);
     Nd4j.exec(new UniformDistribution(cores, 0, 1));
     params.get(TuckerMemory.FILTERS).assign(UltraMemOps.tuckerFilters(cores, null));
-    StartingScores scores = simulate(layer, params);
+    StartingScores scores = of(layer, params);
     if (layer.isQueryKeyNorm()) {
       params.get(TuckerMemory.QUERY_GAIN).assign(1 / Math.sqrt(scores.mean));
       params.get(TuckerMemory.KEY_GAIN).assign(deviation);
@@ -40,7 +40,8 @@ record StartingScores(double mean, double variance) {
     return variance / (mean * mean);
   }
 
-  private static StartingScores simulate(TuckerMemory layer, Map<String, INDArray> params) {
+  /** The scores of these keys and cores. */
+  static StartingScores of(TuckerMemory layer, Map<String, INDArray> params) {
     INDArray keys = normalised(params.get(TuckerMemory.KEYS).dup('c'));
     keys.muli(1 / Math.sqrt(layer.rankKeySize()));
     long[] shape = {QUERIES, layer.getHeads(), 2, layer.getRank(), layer.rankKeySize()};

@@ -3,6 +3,7 @@ package io.github.dl4jmemory.layers;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.UnaryOperator;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.conf.layers.samediff.SDLayerParams;
 import org.nd4j.autodiff.samediff.SDVariable;
@@ -51,6 +52,8 @@ public abstract class TuckerMemory extends TokenwiseLayer {
   private int transformerLayers;
   private int permutationSeed;
   private IUpdater valuesUpdater;
+  private String file;
+  private ValueStorage storage = ValueStorage.FLOAT32;
 
   /** For Jackson. */
   TuckerMemory() {}
@@ -74,6 +77,8 @@ public abstract class TuckerMemory extends TokenwiseLayer {
     transformerLayers = builder.transformerLayers;
     permutationSeed = builder.permutationSeed;
     valuesUpdater = builder.valuesUpdater;
+    file = builder.file;
+    storage = builder.storage;
   }
 
   /** Features of one dot product of a query and a key: of one side and one rank. */
@@ -87,6 +92,9 @@ public abstract class TuckerMemory extends TokenwiseLayer {
 
   /** Features of a value row where the builder was given none. */
   abstract long defaultValueSize();
+
+  /** Deviation of new values and pre-values. */
+  abstract double valuesDeviation(StartingScores scores);
 
   /** Assigns V, Wo and what else depends on the scores at the start. */
   abstract void initializeValues(Map<String, INDArray> params, StartingScores scores);
@@ -255,8 +263,53 @@ public abstract class TuckerMemory extends TokenwiseLayer {
   }
 
   /**
-   * Numbers that training changes, from the settings alone: nothing is allocated, and the table may
-   * be larger than a network could hold.
+   * The file of the value table.
+   *
+   * @return its path; null where the table is a parameter of the network
+   */
+  public String getFile() {
+    return file;
+  }
+
+  /**
+   * How the file stores the rows.
+   *
+   * @return storage; FLOAT32 where there is no file
+   */
+  public ValueStorage getStorage() {
+    return storage;
+  }
+
+  /**
+   * The same settings with the table in a file, another one, or none.
+   *
+   * @param path as {@link TuckerMemoryBuilder#file} takes it; null for none
+   * @param rows as {@link TuckerMemoryBuilder#storage} takes it; FLOAT32 without a file
+   * @return a copy
+   * @throws IllegalArgumentException as {@code build} of the builder
+   */
+  public final TuckerMemory withFile(String path, ValueStorage rows) {
+    FileSettings.requireStorage(title(), rows);
+    FileSettings.require(title(), "a memory", path, rows);
+    TuckerMemory copy = clone();
+    copy.file = path;
+    copy.storage = rows;
+    copy.setLayerParams(null); // other parameters
+    return copy;
+  }
+
+  final TuckerTables tables() {
+    return new TuckerTables(this);
+  }
+
+  @Override
+  void relocate(UnaryOperator<String> place) {
+    file = file == null ? null : place.apply(file);
+  }
+
+  /**
+   * Numbers that training changes, wherever they are kept, from the settings alone: nothing is
+   * allocated, and the table may be larger than a network could hold.
    *
    * @return elements of all parameters but the filters
    * @throws IllegalArgumentException if nIn is not known yet, or cores do not divide valueSize
@@ -264,7 +317,7 @@ public abstract class TuckerMemory extends TokenwiseLayer {
   public final long parameterCount() {
     requireShapes();
     SDLayerParams shapes = new SDLayerParams();
-    defineParameters(shapes);
+    withFile(null, ValueStorage.FLOAT32).defineParameters(shapes);
     long count = 0;
     for (Map.Entry<String, long[]> parameter : shapes.getParamShapes().entrySet()) {
       long length = 1;
@@ -310,7 +363,11 @@ public abstract class TuckerMemory extends TokenwiseLayer {
   void requireComplete() {
     requireShapes();
     long widest = Math.max(getValueSize(), preValueWidth());
-    RowTable.requireSize(title(), "subKeys", getSlots(), widest);
+    if (file == null) {
+      RowTable.requireSize(title(), "subKeys", getSlots(), widest);
+    } else {
+      FileSettings.requireValueSize(title(), "a memory", widest);
+    }
   }
 
   @Override
@@ -322,9 +379,9 @@ public abstract class TuckerMemory extends TokenwiseLayer {
     if (queryConvolution > 0) {
       params.addWeightParam(CONVOLUTION, queryConvolution, getNIn());
     }
-    params.addWeightParam(VALUES, getSlots(), getValueSize());
+    tables().define(params, VALUES, getValueSize());
     if (preValueWidth() > 0) {
-      params.addWeightParam(PRE_VALUES, getSlots(), preValueWidth());
+      tables().define(params, PRE_VALUES, preValueWidth());
       params.addWeightParam(PRE_INPUT, getNIn(), preValueWidth());
     }
     params.addWeightParam(OUTPUT, outputBlocks() * getValueSize(), getNOut());
@@ -357,10 +414,20 @@ public abstract class TuckerMemory extends TokenwiseLayer {
    * @param params parameters by key
    * @param mask null, or one value per token, 0 where masked
    * @return output, in the layout of the input
+   * @throws UnsupportedOperationException if the table is in a file
    */
   @Override
   public SDVariable defineLayer(
       SameDiff sd, SDVariable x, Map<String, SDVariable> params, SDVariable mask) {
+    if (file != null) {
+      throw new UnsupportedOperationException(
+          Require.text(
+              title(),
+              "sd",
+              "a network, for a memory with a file",
+              "a SameDiff graph",
+              "leave out file(...)"));
+    }
     return new TuckerDefinition(this, sd, params).layer(x, mask);
   }
 
@@ -371,10 +438,6 @@ public abstract class TuckerMemory extends TokenwiseLayer {
         : new TuckerMemoryRuntime(conf, dataType, this);
   }
 
-  private static boolean isTable(String key) {
-    return key.equals(VALUES) || key.equals(PRE_VALUES);
-  }
-
   @Override
   final boolean isState(String key) {
     return key.equals(FILTERS);
@@ -382,12 +445,12 @@ public abstract class TuckerMemory extends TokenwiseLayer {
 
   @Override
   public IUpdater getUpdaterByParam(String key) {
-    return isTable(key) ? valuesUpdater : super.getUpdaterByParam(key);
+    return TuckerTables.isTable(key) ? valuesUpdater : super.getUpdaterByParam(key);
   }
 
   @Override
   public List<Regularization> getRegularizationByParam(String key) {
-    return isTable(key) ? null : super.getRegularizationByParam(key);
+    return TuckerTables.isTable(key) ? null : super.getRegularizationByParam(key);
   }
 
   @Override
@@ -417,7 +480,9 @@ public abstract class TuckerMemory extends TokenwiseLayer {
         && Double.compare(singularValueMargin, that.singularValueMargin) == 0
         && transformerLayers == that.transformerLayers
         && permutationSeed == that.permutationSeed
-        && valuesUpdater.equals(that.valuesUpdater);
+        && valuesUpdater.equals(that.valuesUpdater)
+        && Objects.equals(file, that.file)
+        && storage == that.storage;
   }
 
   @Override

@@ -28,6 +28,8 @@ public abstract class TuckerMemoryBuilder<T extends TuckerMemoryBuilder<T>>
   int transformerLayers = 12;
   int permutationSeed;
   IUpdater valuesUpdater = new Adam(1e-3);
+  String file;
+  ValueStorage storage = ValueStorage.FLOAT32;
 
   TuckerMemoryBuilder(int heads, int topK, double singularValueLoss) {
     this.heads = heads;
@@ -247,8 +249,39 @@ public abstract class TuckerMemoryBuilder<T extends TuckerMemoryBuilder<T>>
     return self();
   }
 
+  /**
+   * Keeps the value table, and Adam's moments of it, in a file beside the model instead of in the
+   * network's parameters: beyond 2^28 values, and beyond the memory of the machine. The pre-values
+   * of {@link UltraMemV2} are in a second file, of the same name with {@code .pre} behind it. FLOAT
+   * networks only, and not on SameDiff graphs. Save such a network by {@link PoolFiles#save}.
+   * Default: no file.
+   *
+   * @param file path of the file, which is created when the new network first reads the table; a
+   *     relative one is seen from the working directory of the JVM; another one for every layer
+   * @return this builder
+   */
+  public T file(String file) {
+    this.file = file;
+    return self();
+  }
+
+  /**
+   * How the file stores the rows; default FLOAT32. In an INT8 file the slice of each core has a
+   * scale of its own.
+   *
+   * @param storage FLOAT32, BFLOAT16 or INT8
+   * @return this builder
+   * @throws IllegalArgumentException if storage is null
+   */
+  public T storage(ValueStorage storage) {
+    FileSettings.requireStorage(layerTitle(), storage);
+    this.storage = storage;
+    return self();
+  }
+
   /** Checks the settings against each other. */
   final void requireSettings() {
+    FileSettings.require(layerTitle(), "a memory", file, storage);
     long root = Math.round(Math.sqrt(expansion));
     Require.that(
         subKeys > 0 && subKeys <= 65_536 / root,

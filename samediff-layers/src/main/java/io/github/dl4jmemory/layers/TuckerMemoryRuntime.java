@@ -3,7 +3,6 @@ package io.github.dl4jmemory.layers;
 import static io.github.dl4jmemory.layers.Matrices.addProduct;
 import static io.github.dl4jmemory.layers.Matrices.product;
 
-import io.github.dl4jmemory.ops.MemoryOps;
 import io.github.dl4jmemory.ops.UltraMemOps;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.workspace.ArrayType;
@@ -26,8 +25,8 @@ class TuckerMemoryRuntime extends TokenwiseRuntime<TuckerMemory> {
   private final transient TuckerKeys keys;
   private final boolean convolves;
   private final transient SingularValueLoss singularValues;
-  private final transient ExpandedTable values;
-  private final transient RowTable preValues; // null: none
+  private final transient ExpandedValues values;
+  private final transient PoolTable preValues; // null: none
   private transient Kept kept;
   private transient MemoryBranch branch; // null: the memory works when its turn comes
   private double loss;
@@ -71,8 +70,12 @@ class TuckerMemoryRuntime extends TokenwiseRuntime<TuckerMemory> {
     keys = new TuckerKeys(this, layer);
     convolves = layer.getQueryConvolution() > 0;
     singularValues = SingularValueLoss.of(layer);
-    values = new ExpandedTable(rowTable(TuckerMemory.VALUES, cores), cores);
-    preValues = layer.preValueWidth() > 0 ? rowTable(TuckerMemory.PRE_VALUES) : null;
+    values = layer.tables().values(this, this::startingScores);
+    preValues = layer.tables().preValues(this, this::startingScores);
+  }
+
+  private StartingScores startingScores() {
+    return StartingScores.of(layerConf(), paramTable(false));
   }
 
   /** The singular-value loss of the last forward pass, where it may be followed by backward. */
@@ -169,8 +172,7 @@ class TuckerMemoryRuntime extends TokenwiseRuntime<TuckerMemory> {
     if (preRead != null) {
       weights = room.keep(scores.mul(preRead.products()));
     }
-    INDArray table = getParam(TuckerMemory.VALUES);
-    INDArray read = UltraMemOps.expandedBag(table, slots, slotBlocks, weights, blocks);
+    INDArray read = values.read(slots, slotBlocks, weights, blocks);
     read = room.keep(read.reshape('c', x.size(0), blocks * valueSize));
     product(read, getParam(TuckerMemory.OUTPUT), out);
     kept =
@@ -211,10 +213,9 @@ class TuckerMemoryRuntime extends TokenwiseRuntime<TuckerMemory> {
   private PreRead preRead(INDArray x, INDArray slots, Room room) {
     INDArray inputs = room.create(x.size(0), layerConf().preValueWidth());
     product(x, getParam(TuckerMemory.PRE_INPUT), inputs);
-    INDArray products =
-        UltraMemOps.rowDots(getParam(TuckerMemory.PRE_VALUES), slots, inputs)
-            .reshape('c', x.size(0), (long) heads * topK, 1);
-    return new PreRead(inputs, room.keep(products));
+    INDArray products = room.create(slots.shape());
+    preValues.weightGradient(slots, inputs, products); // <P[row], input> is the same sum
+    return new PreRead(inputs, products.reshape('c', x.size(0), (long) heads * topK, 1));
   }
 
   // ------------------------------------------------------------------------------------ backward
@@ -226,7 +227,6 @@ class TuckerMemoryRuntime extends TokenwiseRuntime<TuckerMemory> {
     product(outGradient, getParam(TuckerMemory.OUTPUT).transpose(), readGradient);
     INDArray weightGradient =
         values.backward(
-            getParam(TuckerMemory.VALUES),
             kept.slots(),
             kept.blocks(),
             kept.weights(),
@@ -244,10 +244,9 @@ class TuckerMemoryRuntime extends TokenwiseRuntime<TuckerMemory> {
     PreRead preRead = kept.preRead();
     INDArray productGradient = Matrices.contiguous(weightGradient.mul(kept.scores()).sum(2));
     weightGradient.muli(preRead.products());
-    preValues.backward(kept.slots(), productGradient, preRead.inputs(), null);
+    preValues.backward(kept.slots(), productGradient, preRead.inputs());
     INDArray inputGradient = Nd4j.createUninitialized(dataType, preRead.inputs().shape());
-    INDArray table = getParam(TuckerMemory.PRE_VALUES);
-    MemoryOps.weightedBag(table, kept.slots(), productGradient, inputGradient);
+    preValues.read(kept.slots(), productGradient, inputGradient);
     product(x.transpose(), inputGradient, gradientOf(TuckerMemory.PRE_INPUT));
     return inputGradient;
   }

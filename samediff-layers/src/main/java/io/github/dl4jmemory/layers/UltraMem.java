@@ -56,7 +56,8 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  *
  * <p>In a MultiLayerNetwork or ComputationGraph V is trained by the rows that a step reads, like
  * that of {@link ProductKeyMemory}: lazy Adam or SGD with a learning rate of its own, no
- * regularisation, no gradient normalisation.
+ * regularisation, no gradient normalisation. With a {@link TuckerMemoryBuilder#file file} it is in
+ * that file, and the parameter FV [1, 20] in its place is the fingerprint of the file.
  *
  * <p>Cost per token, in multiply-adds: 2*nIn*keySize (times heads without sharedQuery) +
  * 2*heads*sqrt(expansion)*subKeys*(keySize + rank) + heads*topK²*rank*(cores + 1) +
@@ -117,13 +118,19 @@ public final class UltraMem extends TuckerMemory {
   }
 
   @Override
-  void initializeValues(Map<String, INDArray> params, StartingScores scores) {
-    double expansion = getExpansion();
+  double valuesDeviation(StartingScores scores) {
     double accesses = (double) getTopK() * getHeads();
-    double variance =
-        isSoftmax() ? 1.0 / getValueSize() : expansion / (2 * accesses * getTransformerLayers());
-    ProductKeyLookup.normal(params.get(VALUES), Math.sqrt(variance));
-    ProductKeyLookup.normal(params.get(OUTPUT), 1 / Math.sqrt(expansion * getValueSize()));
+    return Math.sqrt(
+        isSoftmax()
+            ? 1.0 / getValueSize()
+            : getExpansion() / (2 * accesses * getTransformerLayers()));
+  }
+
+  @Override
+  void initializeValues(Map<String, INDArray> params, StartingScores scores) {
+    tables().initialise(params, VALUES, valuesDeviation(scores));
+    double fanIn = (double) getExpansion() * getValueSize();
+    ProductKeyLookup.normal(params.get(OUTPUT), 1 / Math.sqrt(fanIn));
   }
 
   /** Settings of an {@link UltraMem}; {@link #build} checks them against each other. */

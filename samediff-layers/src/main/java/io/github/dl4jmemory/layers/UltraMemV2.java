@@ -29,7 +29,8 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  *
  * <p>where variance is that of the scores at the start, by simulation with the keys and cores
  * drawn. The output then varies like that of a feed-forward block whose hidden layer has
- * feedForwardRatio * nOut features.
+ * feedForwardRatio * nOut features. With a {@link TuckerMemoryBuilder#file file} V and P are in two
+ * files, and the parameters FV and FP [1, 20] in their places are the fingerprints of these.
  *
  * <p>Cost per token, in multiply-adds: 2*nIn*rank*keySize + 2*sqrt(expansion)*subKeys*rank*(keySize
  * + 1) + topK²*rank*(cores + 1) + topK*(valueSize + preValueSize) + nIn*preValueSize +
@@ -103,13 +104,18 @@ public final class UltraMemV2 extends TuckerMemory {
   }
 
   @Override
-  void initializeValues(Map<String, INDArray> params, StartingScores scores) {
+  double valuesDeviation(StartingScores scores) {
     double reads = (double) getTopK() * getHeads() * (1 + scores.relativeVariance());
     double widths = (double) getPreValueSize() * getValueSize();
     double fourth = 0.2 * feedForwardRatio * getNOut() / (reads * widths * getTransformerLayers());
-    double deviation = Math.sqrt(Math.sqrt(fourth));
-    ProductKeyLookup.normal(params.get(VALUES), deviation);
-    ProductKeyLookup.normal(params.get(PRE_VALUES), deviation);
+    return Math.sqrt(Math.sqrt(fourth));
+  }
+
+  @Override
+  void initializeValues(Map<String, INDArray> params, StartingScores scores) {
+    double deviation = valuesDeviation(scores);
+    tables().initialise(params, VALUES, deviation);
+    tables().initialise(params, PRE_VALUES, deviation);
     ProductKeyLookup.normal(params.get(PRE_INPUT), Math.sqrt(0.4 / getNIn()));
     ProductKeyLookup.normal(params.get(OUTPUT), Math.sqrt(0.4 / getNOut()));
   }

@@ -74,7 +74,7 @@ class FilePoolErrorsTest {
   void missing() throws IOException {
     Path elsewhere = Files.move(pool, folder.resolve("elsewhere"));
     restoreSays(
-        "file: expected the file of the pool, got no file "
+        "file: expected the pool file, got no file "
             + pool
             + ". Fix: put the file there, or PoolFiles.restore(zip, folder) with the folder where"
             + " it is.");
@@ -155,17 +155,17 @@ class FilePoolErrorsTest {
   @Test
   void anotherSizeOrStorageOrUpdater() throws IOException {
     String expected =
-        "file facts.pool: expected 121 slots of 3 values, FLOAT32, without moments, as the model"
+        "file facts.pool: expected 121 rows of 3 values, FLOAT32, without moments, as the model"
             + " is configured, got ";
     String fix = ". Fix: restore the model that the file was saved with.";
     replacedBy(
         PoolGraphs.pool().valueSize(5).valuesUpdater(new Sgd(0.7)),
-        expected + "121 slots of 5 values, FLOAT32, without moments" + fix);
+        expected + "121 rows of 5 values, FLOAT32, without moments" + fix);
     replacedBy(
         PoolGraphs.pool().storage(ValueStorage.INT8).valuesUpdater(new Sgd(0.7)),
-        expected + "121 slots of 3 values, INT8, without moments" + fix);
+        expected + "121 rows of 3 values, INT8, without moments" + fix);
     replacedBy(
-        PoolGraphs.pool(), expected + "121 slots of 3 values, FLOAT32, with Adam's moments" + fix);
+        PoolGraphs.pool(), expected + "121 rows of 3 values, FLOAT32, with Adam's moments" + fix);
   }
 
   @Test
@@ -244,7 +244,7 @@ class FilePoolErrorsTest {
     String message =
         "file: expected a pool file that no other network uses, got "
             + pool.toRealPath()
-            + ", open in another network of this JVM. Fix: PoolFiles.save(network, zip) and"
+            + ", open in another layer or network of this JVM. Fix: PoolFiles.save(network, zip) and"
             + " PoolFiles.close(network) there; for a second network, PoolFiles.saveCopy(network,"
             + " zip) and restore the copy.";
     restoreSays(message);
@@ -272,9 +272,9 @@ class FilePoolErrorsTest {
     ComputationGraph graph = FilePools.graph(FilePools.pool(pool, new Sgd(0.7)));
     says(
         () -> FilePools.train(graph, 0, 1),
-        "file: expected no file yet for a pool that is new, got "
+        "file: expected no file yet for a table that is new, got "
             + pool
-            + ", which exists. Fix: restore the model that the file belongs to; for a new pool"
+            + ", which exists. Fix: restore the model that the file belongs to; for a new table"
             + " name another file, or delete this one.");
   }
 
@@ -295,7 +295,11 @@ class FilePoolErrorsTest {
             IllegalArgumentException.class,
             () ->
                 PoolFile.create(
-                    "pool", folder.resolve("p"), layout, new NewPool(layout), RowWindow.BYTES));
+                    "pool",
+                    folder.resolve("p"),
+                    layout,
+                    new NewPool(layout, 1, 7),
+                    RowWindow.BYTES));
     assertTrue(
         e.getMessage()
             .matches(
@@ -311,8 +315,7 @@ class FilePoolErrorsTest {
     INDArray own = open.getLayer("pool").params().dup();
     INDArray zeros = own.mul(0);
     String fix =
-        ". Fix: leave the pool's parameters as they are, and restore a model by"
-            + " PoolFiles.restore.";
+        ". Fix: leave this parameter as it is, and restore a model by" + " PoolFiles.restore.";
     String expected = "F: expected the fingerprint of the open file, " + checkpoint + ", got none";
     says(() -> open.getLayer("pool").setParams(zeros), expected + fix);
     says(() -> open.getLayer("pool").setParam("F", zeros.reshape(1, 20)), expected + fix);
@@ -323,7 +326,7 @@ class FilePoolErrorsTest {
     open.setParams(all.putScalar(0, Double.NaN));
     says(
         () -> FilePools.train(open, 3, 4),
-        "F: expected the fingerprint of a pool file, which nothing but the pool changes, got NaN."
+        "F: expected the fingerprint of a pool file, which nothing but the table changes, got NaN."
             + " Fix: restore the network, and keep constraints and listeners from this"
             + " parameter.");
   }

@@ -44,7 +44,7 @@ class FilePoolSettingsTest {
             + " or file(...).");
     says(
         () -> PoolFiles.close(null),
-        "[PoolFiles] network: expected a network, got null. Fix: pass a network.");
+        "[PoolFiles] network: expected a network, got null. Fix: pass a ComputationGraph or a MultiLayerNetwork.");
   }
 
   @Test
@@ -54,12 +54,12 @@ class FilePoolSettingsTest {
             PoolGraphs.initialised(
                 PoolGraphs.twoReaders(
                     DataType.DOUBLE, new Sgd(0.1), PoolGraphs.pool().file("p"), "pool")),
-        "[MemoryPool pool] dataType: expected FLOAT for a pool with a file, got DOUBLE. Fix: set"
+        "[MemoryPool pool] dataType: expected FLOAT for a table in a file, got DOUBLE. Fix: set"
             + " dataType(DataType.FLOAT) in NeuralNetConfiguration.Builder.");
     says(
         () -> optimisedBy(OptimizationAlgorithm.LBFGS).init(),
         "[MemoryPool pool] optimizationAlgo: expected STOCHASTIC_GRADIENT_DESCENT, which takes no"
-            + " step back, for a pool with a file, got LBFGS. Fix: leave optimizationAlgo out of"
+            + " step back, for a table in a file, got LBFGS. Fix: leave optimizationAlgo out of"
             + " the network's configuration.");
   }
 

@@ -39,7 +39,7 @@ class FilePoolWindowTest {
   private FileTable table(String name, MemoryPool.Builder pool, long windowBytes) {
     Nd4j.getRandom().setSeed(7);
     MemoryPool built = pool.file(folder.resolve(name).toString()).build();
-    FileTable table = new FileTable(built, "pool", () -> 0.5, windowBytes);
+    FileTable table = new FileTable(built.stored(), "pool", () -> 0.5, windowBytes);
     table.bind(Nd4j.create(DataType.FLOAT, 1, PoolFingerprint.LENGTH));
     return table;
   }

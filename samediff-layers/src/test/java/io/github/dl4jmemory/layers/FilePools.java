@@ -32,12 +32,17 @@ final class FilePools {
   }
 
   static FileTable table(ComputationGraph graph) {
-    return ((MemoryPoolRuntime) graph.getLayer("pool")).fileTable();
+    return ((LayerRuntime<?>) graph.getLayer("pool")).fileTables().iterator().next();
   }
 
   /** The rows of the pool, in float. */
   static INDArray values(ComputationGraph graph) {
-    CompactTable rows = all(table(graph).file()).values();
+    return values(table(graph));
+  }
+
+  /** The rows of a table in a file, in float. */
+  static INDArray values(FileTable table) {
+    CompactTable rows = all(table.file()).values();
     return MemoryOps.readRows(rows, Nd4j.arange(rows.slots()).castTo(DataType.INT64));
   }
 
@@ -54,8 +59,8 @@ final class FilePools {
     }
   }
 
-  static void write(ComputationGraph graph, INDArray values) {
-    PoolFile file = table(graph).file();
+  static void write(FileTable table, INDArray values) {
+    PoolFile file = table.file();
     CompactTable rows = all(file).values();
     MemoryOps.writeRows(rows, Nd4j.arange(rows.slots()).castTo(DataType.INT64), values, 1);
     try {
@@ -76,7 +81,7 @@ final class FilePools {
     for (String name : OTHERS) {
       to.getLayer(name).setParams(from.getLayer(name).params().dup());
     }
-    write(to, from.getLayer("pool").getParam(MemoryPool.VALUES));
+    write(table(to), from.getLayer("pool").getParam(MemoryPool.VALUES));
   }
 
   /** All parameters of a graph without a file and of one with it. */

@@ -37,7 +37,7 @@ class MemoryPoolConfigurationTest {
         () -> PoolGraphs.pool().subKeys(1 << 14).build(),
         "[MemoryPool] subKeys: expected a table of fewer than 2^28 values, the most that DL4J saves"
             + " and restores with Adam state, got 268435456 slots of 3 values. Fix: use fewer"
-            + " slots or smaller values, or keep the table of a MemoryPool in a file(...).");
+            + " slots or smaller values, or keep the table of a MemoryPool or UltraMem in a file(...).");
     says(
         () -> PoolGraphs.pool().valuesUpdater(new Nesterovs()),
         "[MemoryPool] valuesUpdater: expected Adam or Sgd, which can be applied to the touched rows"

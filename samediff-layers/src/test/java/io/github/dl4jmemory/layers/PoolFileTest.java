@@ -28,7 +28,8 @@ class PoolFileTest {
   @TempDir Path folder;
 
   private PoolFile create() throws IOException {
-    return PoolFile.create("pool", path(), LAYOUT, new NewPool(LAYOUT), RowWindow.BYTES);
+    return PoolFile.create(
+        "pool", path(), LAYOUT, new NewPool(LAYOUT, 1 / Math.sqrt(5), 7), RowWindow.BYTES);
   }
 
   private Path path() {

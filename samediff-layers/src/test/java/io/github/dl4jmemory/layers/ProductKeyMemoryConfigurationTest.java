@@ -60,7 +60,7 @@ class ProductKeyMemoryConfigurationTest {
         b -> b.subKeys(1 << 15),
         "[ProductKeyMemory] subKeys: expected a table of fewer than 2^28 values, the most that DL4J"
             + " saves and restores with Adam state, got 1073741824 slots of 1 values. Fix: use"
-            + " fewer slots or smaller values, or keep the table of a MemoryPool in a file(...).");
+            + " fewer slots or smaller values, or keep the table of a MemoryPool or UltraMem in a file(...).");
   }
 
   @Test
@@ -70,7 +70,7 @@ class ProductKeyMemoryConfigurationTest {
         () -> Networks.forTraining(memory),
         "[ProductKeyMemory layer0] subKeys: expected a table of fewer than 2^28 values, the most"
             + " that DL4J saves and restores with Adam state, got 16777216 slots of 16 values."
-            + " Fix: use fewer slots or smaller values, or keep the table of a MemoryPool in a"
+            + " Fix: use fewer slots or smaller values, or keep the table of a MemoryPool or UltraMem in a"
             + " file(...).");
   }
 

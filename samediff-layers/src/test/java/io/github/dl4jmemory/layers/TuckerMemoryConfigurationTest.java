@@ -250,7 +250,7 @@ class TuckerMemoryConfigurationTest {
                 UltraMemV2.builder().nOut(8).subKeys(4096).preValueSize(16).name("facts").build()),
         "[UltraMemV2 facts] subKeys: expected a table of fewer than 2^28 values, the most that DL4J"
             + " saves and restores with Adam state, got 16777216 slots of 16 values. Fix: use fewer"
-            + " slots or smaller values, or keep the table of a MemoryPool in a file(...).");
+            + " slots or smaller values, or keep the table of a MemoryPool or UltraMem in a file(...).");
   }
 
   @Test

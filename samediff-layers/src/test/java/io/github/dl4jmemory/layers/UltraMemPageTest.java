@@ -77,6 +77,22 @@ class UltraMemPageTest {
   }
 
   @Test
+  void exampleOfAFile() {
+    String file = "values";
+    // page begin
+    UltraMem memory =
+        UltraMem.builder()
+            .subKeys(1100) // 1,210,000 slots
+            .valueSize(512)
+            .file(file)
+            .storage(ValueStorage.INT8)
+            .build();
+    // page end
+    assertEquals(1_210_000, memory.getSlots());
+    assertEquals(file, memory.getFile());
+  }
+
+  @Test
   void exampleStandsOnThePage() throws IOException {
     PageExample.assertStandsOn("docs/layers/ultramem.md", UltraMemPageTest.class);
   }

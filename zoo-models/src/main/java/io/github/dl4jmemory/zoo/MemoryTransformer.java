@@ -3,11 +3,13 @@ package io.github.dl4jmemory.zoo;
 import io.github.dl4jmemory.layers.CausalAttention;
 import io.github.dl4jmemory.layers.IntervalMarks;
 import io.github.dl4jmemory.layers.MemoryPool;
+import io.github.dl4jmemory.layers.PoolFiles;
 import io.github.dl4jmemory.layers.ProductKeyMemory;
 import io.github.dl4jmemory.layers.RmsNorm;
 import io.github.dl4jmemory.layers.RowSparseTraining;
 import io.github.dl4jmemory.layers.SeparatorAttention;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -136,14 +138,16 @@ public final class MemoryTransformer extends TokenZooModel {
   }
 
   /**
-   * Saves a network with its updater state; the file is complete or not there.
+   * Saves a network with its updater state, by {@link PoolFiles#save}; the file is complete or not
+   * there.
    *
    * @param network a network made by {@link #init} or {@link #load}
    * @param file where to write
    * @throws IOException when it cannot be written
    */
   public static void save(ComputationGraph network, Path file) throws IOException {
-    AtomicFiles.write(file, out -> ModelSerializer.writeModel(network, out, true));
+    Files.createDirectories(file.toAbsolutePath().getParent());
+    PoolFiles.save(network, file);
   }
 
   /**

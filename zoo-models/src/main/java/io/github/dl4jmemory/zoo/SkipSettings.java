@@ -9,7 +9,7 @@ import org.deeplearning4j.nn.conf.inputs.InputType;
 /**
  * Memories beside the blocks of a transformer, all with the same settings.
  *
- * @param memory settings of each
+ * @param memory settings of each; with a file, that of memory i has {@code -memoryi} behind it
  * @param spans where each reads and is added
  * @param asynchronous whether they work beside the blocks of their spans
  */
@@ -31,9 +31,15 @@ record SkipSettings(TuckerMemory memory, List<Span> spans, boolean asynchronous)
       Span span = spans.get(i);
       places[i] =
           new SkipMemories.Span(
-              "memory" + i, "feedForwardNorm" + span.from(), "block" + span.after(), memory);
+              "memory" + i, "feedForwardNorm" + span.from(), "block" + span.after(), memory(i));
     }
     return places;
+  }
+
+  private TuckerMemory memory(int i) {
+    return memory.getFile() == null
+        ? memory
+        : memory.withFile(memory.getFile() + "-memory" + i, memory.getStorage());
   }
 
   long multiplyAdds(int model) {

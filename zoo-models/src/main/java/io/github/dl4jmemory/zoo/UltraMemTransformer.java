@@ -1,9 +1,12 @@
 package io.github.dl4jmemory.zoo;
 
+import io.github.dl4jmemory.layers.PoolFiles;
 import io.github.dl4jmemory.layers.SkipMemories;
 import io.github.dl4jmemory.layers.TuckerMemory;
+import io.github.dl4jmemory.layers.TuckerMemoryBuilder;
 import io.github.dl4jmemory.layers.UltraMem;
 import io.github.dl4jmemory.layers.UltraMemV2;
+import io.github.dl4jmemory.layers.ValueStorage;
 import java.util.ArrayList;
 import java.util.List;
 import org.deeplearning4j.nn.conf.ComputationGraphConfiguration;
@@ -15,7 +18,9 @@ import org.deeplearning4j.nn.graph.ComputationGraph;
  * dense {@link MemoryTransformer} and, for each span i : j, an {@link UltraMem} or {@link
  * UltraMemV2} {@code memory0}, {@code memory1}, … that reads what the feed-forward layer of block i
  * reads and is added to what block j puts out. Blocks are counted from 0; spans may overlap. {@link
- * MemoryTransformer#save} and {@link MemoryTransformer#load} take this network too.
+ * MemoryTransformer#save} and {@link MemoryTransformer#load} take this network too. The value
+ * tables of the paper's shapes are larger than parameters of a network can be: {@link Builder#file}
+ * keeps them in files.
  *
  * <pre>{@code
  * ComputationGraph model =
@@ -163,6 +168,8 @@ public final class UltraMemTransformer extends TokenZooModel {
     private TuckerMemory memory = UltraMem.builder().build();
     private boolean everyBlock;
     private boolean asynchronous;
+    private String file;
+    private ValueStorage storage;
 
     private Builder() {}
 
@@ -175,6 +182,22 @@ public final class UltraMemTransformer extends TokenZooModel {
      */
     public Builder memory(TuckerMemory memory) {
       this.memory = memory;
+      return this;
+    }
+
+    /**
+     * Keeps the value tables in files beside the model, which so may be larger than the memory of
+     * the machine: {@code file-memory0}, {@code file-memory1}, …, and as {@link
+     * TuckerMemoryBuilder#file} says; default that of {@link #memory}, none. The network is saved
+     * by {@link MemoryTransformer#save} or {@link PoolFiles#save}.
+     *
+     * @param file how the paths of the files begin
+     * @param storage how the files store rows: FLOAT32, BFLOAT16 or INT8
+     * @return this builder
+     */
+    public Builder file(String file, ValueStorage storage) {
+      this.file = file;
+      this.storage = storage;
       return this;
     }
 
@@ -245,7 +268,8 @@ public final class UltraMemTransformer extends TokenZooModel {
             span.from() + " : " + span.after(),
             "count blocks from 0");
       }
-      SkipSettings memories = new SkipSettings(memory.clone(), all, asynchronous);
+      TuckerMemory settled = file == null ? memory.clone() : memory.withFile(file, storage);
+      SkipSettings memories = new SkipSettings(settled, all, asynchronous);
       memories.parameters(settings.model()); // refuses sizes that contradict
       return new UltraMemTransformer(settings, memories);
     }

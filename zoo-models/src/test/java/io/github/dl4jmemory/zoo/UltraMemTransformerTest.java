@@ -1,18 +1,25 @@
 package io.github.dl4jmemory.zoo;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.github.dl4jmemory.layers.PoolFiles;
 import io.github.dl4jmemory.layers.TuckerMemory;
 import io.github.dl4jmemory.layers.UltraMem;
 import io.github.dl4jmemory.layers.UltraMemV2;
+import io.github.dl4jmemory.layers.ValueStorage;
 import io.github.dl4jmemory.zoo.UltraMemTransformer.Builder;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Set;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.deeplearning4j.nn.conf.ComputationGraphConfiguration;
 import org.deeplearning4j.nn.conf.graph.LayerVertex;
 import org.deeplearning4j.nn.graph.ComputationGraph;
@@ -148,6 +155,70 @@ class UltraMemTransformerTest {
     }
   }
 
+  /** Files of its own for each memory; they decode, and train on after saving. */
+  @Test
+  void valueTablesInFiles(@TempDir Path folder) throws IOException {
+    Path values = folder.resolve("values");
+    Builder builder =
+        tiny(memory().build()).span(0, 2).span(1, 1).file(values.toString(), ValueStorage.INT8);
+    assertEquals(
+        tiny(memory().build()).span(0, 2).span(1, 1).build().parameterCount(),
+        builder.build().parameterCount());
+    ComputationGraph network = builder.build().init();
+    int[] written = TextGenerator.greedy(network).generate(new int[] {1, 2}, 5, -1, id -> {});
+    try (Stream<Path> files = Files.list(folder)) {
+      assertEquals(
+          Set.of(
+              "values-memory0",
+              "values-memory0.journal",
+              "values-memory1",
+              "values-memory1.journal"),
+          files.map(file -> file.getFileName().toString()).collect(Collectors.toSet()));
+    }
+    MultiDataSet batch = MemoryTransformerTest.batch();
+    double before = network.score(batch);
+    Path copy = Files.createDirectory(folder.resolve("copy")).resolve("model.zip");
+    PoolFiles.saveCopy(network, copy);
+    for (int i = 0; i < 40; i++) {
+      network.fit(batch);
+    }
+    double after = network.score(batch);
+    assertTrue(after < 0.5 * before, "loss " + before + " before, " + after + " after");
+    Path file = folder.resolve("saved").resolve("model.zip");
+    MemoryTransformer.save(network, file);
+    double[] expected = new double[3];
+    for (int i = 0; i < 3; i++) {
+      network.fit(batch);
+      expected[i] = network.score();
+    }
+    PoolFiles.close(network);
+    ComputationGraph again = MemoryTransformer.load(file); // undoes what was not saved
+    for (int i = 0; i < 3; i++) {
+      again.fit(batch);
+      assertEquals(expected[i], again.score());
+    }
+    PoolFiles.close(again);
+    ComputationGraph first = MemoryTransformer.load(copy);
+    assertArrayEquals(
+        written, TextGenerator.greedy(first).generate(new int[] {1, 2}, 5, -1, id -> {}));
+    PoolFiles.close(first);
+  }
+
+  /** Fingerprints in the place of 1.9 billion values; in memory they are refused. */
+  @Test
+  void thePapersModelInFiles(@TempDir Path folder) {
+    Builder paper = UltraMemTransformer.paper151M(100);
+    assertThrows(IllegalArgumentException.class, () -> paper.build().init());
+    ComputationGraphConfiguration conf =
+        paper.file(folder.resolve("values").toString(), ValueStorage.BFLOAT16).build().conf();
+    UltraMem layer =
+        (UltraMem) ((LayerVertex) conf.getVertices().get("memory2")).getLayerConf().getLayer();
+    assertEquals(folder.resolve("values-memory2").toString(), layer.getFile());
+    assertEquals(ValueStorage.BFLOAT16, layer.getStorage());
+    assertEquals(1100 * 1100, layer.getSlots());
+    assertEquals(512, layer.getValueSize());
+  }
+
   @Test
   void everyRefusalNamesItsFix() {
     refuses(b -> b, "spans: expected at least one memory, got none");
@@ -158,14 +229,27 @@ class UltraMemTransformerTest {
         b -> b.span(0, 1).spanOfEveryBlock(),
         "spans: expected spans, or one of every block, got both");
     refuses(b -> b.memory(null).span(0, 1), "memory: expected an UltraMem or UltraMemV2, got null");
+    refusesMemory(
+        b -> b.span(0, 1).file("", ValueStorage.INT8),
+        "file: expected the path of a file, got \"\"");
+    refusesMemory(b -> b.span(0, 1).file("v", null), "storage: expected a storage, got null");
     refuses(b -> b.span(0, 1).layers(0), "layers: expected at least 1, got 0");
   }
 
   private static void refuses(UnaryOperator<Builder> change, String message) {
+    refuses("[UltraMemTransformer] ", change, message);
+  }
+
+  /** What the memory's own settings refuse. */
+  private static void refusesMemory(UnaryOperator<Builder> change, String message) {
+    refuses("[UltraMem] ", change, message);
+  }
+
+  private static void refuses(String owner, UnaryOperator<Builder> change, String message) {
     String got =
         assertThrows(
                 IllegalArgumentException.class, () -> change.apply(tiny(memory().build())).build())
             .getMessage();
-    assertEquals("[UltraMemTransformer] " + message, got.substring(0, got.indexOf(". Fix: ")));
+    assertEquals(owner + message, got.substring(0, got.indexOf(". Fix: ")));
   }
 }
