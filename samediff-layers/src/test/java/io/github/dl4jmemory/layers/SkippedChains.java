@@ -177,5 +177,10 @@ final class SkippedChains {
       ProductKeyLookup.normal(params.get(VALUES), 1);
       ProductKeyLookup.normal(params.get(OUTPUT), 1);
     }
+
+    @Override
+    double valuesDeviation(StartingScores scores) {
+      return 1;
+    }
   }
 }
