@@ -168,11 +168,6 @@ final class SkippedChains {
     }
 
     @Override
-    double valuesDeviation(StartingScores scores) {
-      return 1;
-    }
-
-    @Override
     void initializeValues(Map<String, INDArray> params, StartingScores scores) {
       ProductKeyLookup.normal(params.get(VALUES), 1);
       ProductKeyLookup.normal(params.get(OUTPUT), 1);
