@@ -137,15 +137,33 @@ DM_INLINE void score_rows(const T *tiles, int64_t tileStep, int64_t rows, const 
 
 constexpr int64_t kDepth = kVectorBytes == 64 ? 128 : 256;  // a panel of so many times 2 vectors stays in L1
 
+// squares[j] = (or +=) sum of the squares of column j of a panel.
+template <class T>
+DM_INLINE void panel_squares(const T *panel, int64_t depth, bool accumulate, T *squares) {
+  Vec<T> sum[2] = {};
+  for (int64_t c = 0; c < depth; c++) {
+    for (int v = 0; v < 2; v++) {
+      const Vec<T> x = load(panel + c * kTileColumns<T> + v * kLanes<T>);
+      sum[v] += x * x;
+    }
+  }
+  for (int v = 0; v < 2; v++) {
+    if (accumulate) sum[v] += load(squares + v * kLanes<T>);
+    store(squares + v * kLanes<T>, sum[v]);
+  }
+}
+
 // scores[r*stride + i] for all rows of `tiles`; stride and rows cover whole tiles and panels. panel: scratch for one panel.
+// squares: assigned the sums of the keys' squares; whole panels too; null: not wanted.
 template <class T>
 void scores_blocked(const T *tiles, int64_t rows, const T *keys, int64_t n, int64_t length, T *panel, T *scores,
-                    int64_t stride) {
+                    int64_t stride, T *squares = nullptr) {
   constexpr int64_t columns = kTileColumns<T>, step = kTilesAtOnce * kTileRows;
   for (int64_t c = 0; c < length; c += kDepth) {
     const int64_t depth = least(kDepth, length - c);
     for (int64_t key = 0; key < n; key += columns) {
       pack_panel(keys, n, length, key, c, depth, panel);
+      if (squares) panel_squares(panel, depth, c > 0, squares + key);
       int64_t coming = key + columns;
       for (int64_t r = 0; r < rows; r += step) {
         for (const int64_t last = least(n, key + columns + columns * (r + step) / rows); coming < last; coming++) {

@@ -22,12 +22,17 @@ DM_INLINE T dot(const T *x, const T *y, int64_t length) {
 }
 
 template <class T>
+DM_INLINE T inverse_root(T squares, int64_t length, double epsilon) {
+  return T(1 / std::sqrt(double(squares) / double(length) + epsilon));
+}
+
+template <class T>
 void inverse_rms(const T *rows, int64_t count, int64_t length, double epsilon, T *out, int32_t threads) {
 #pragma omp parallel for num_threads(threads) schedule(static)
   for (int64_t r = 0; r < count; r++) {
     const T *row = rows + r * length;
     prefetch_read(row + 8 * length, length * int64_t(sizeof(T)));
-    out[r] = T(1 / std::sqrt(double(dot(row, row, length)) / double(length) + epsilon));
+    out[r] = inverse_root(dot(row, row, length), length, epsilon);
   }
 }
 

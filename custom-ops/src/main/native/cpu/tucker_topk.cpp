@@ -6,7 +6,8 @@
 // Ladder: 1. key scores of all sides and ranks to memory, then selection; 2. (this) the scores of one side of a block of
 //         queries stay in L2 until its candidates are chosen from them; only the candidates' scores are kept.
 //         Few queries: a head and a side are one task, keys are streamed; then a query is one task.
-//         Normalisation is a factor of a score: its keys are read once more, and stay in the third cache, but are not written.
+//         Normalisation is a factor of a score: the squares of keys are summed where they are transposed for a block of queries;
+//         few queries read the keys once more, from the third cache. Normalised keys are not written.
 // Floors, per query and head: 2*rank*n*keySize multiply-adds; keys are read once per block of queries. See tucker_select.h.
 // Backward: 6*topK*rank*keySize multiply-adds. All outputs: assigned, those of a lookup only when no score is NaN.
 #include <omp.h>
@@ -37,7 +38,6 @@ struct TuckerLookup {
   T *scores;
   int64_t *slots;
   int32_t threads;
-  const T *inverse = nullptr;  // of the keys' root mean squares [heads, 2, rank, n]; null: keys as they are
   int64_t firstNan = kNoQuery;
 
   int64_t stride() const { return padded<T>(n) + 64 / int64_t(sizeof(T)); }  // not a multiple of 4 KiB
@@ -48,20 +48,11 @@ struct TuckerLookup {
   }
   int64_t vector_stride() const { return heads * 2 * rank * keySize; }
 
-  int64_t inverse_bytes() const { return keyEpsilon > 0 ? Scratch::bytes<T>(heads * 2 * rank * n) : 0; }
+  bool normalises() const { return keyEpsilon > 0; }
 
-  void normalise(Scratch &scratch) {
-    if (keyEpsilon == 0) return;
-    const int64_t all = heads * 2 * rank * n;
-    T *of = scratch.take<T>(all);
-    inverse_rms(keys, all, keySize, keyEpsilon, of, threads);
-    inverse = of;
-  }
-
-  // Scores of a head's keys of one side and rank.
-  void scale(T *row, int64_t head, int64_t side, int64_t a) const {
-    const T *by = inverse + ((head * 2 + side) * rank + a) * n;
-    for (int64_t i = 0; inverse && i < n; i++) row[i] *= by[i];
+  // The scores of a line of n keys, by the inverse of the keys' root mean squares.
+  void scale(T *row, const T *inverse) const {
+    for (int64_t i = 0; i < n; i++) row[i] *= inverse[i];
   }
 
   bool candidates(TuckerSelector<T> &selector, const T *rows, int64_t rowStride, int64_t b, int64_t head, int64_t side,
@@ -86,8 +77,13 @@ struct TuckerLookup {
   bool streaming() {
     const int64_t lists = batch * heads * 2, each = Scratch::bytes<T>(rank * stride()) + selector_bytes();
     Scratch scratch;
-    if (!scratch.allocate(inverse_bytes() + lists * candidate_bytes() + Scratch::bytes<char>(lists) + threads * each)) return false;
-    normalise(scratch);
+    const int64_t lines = normalises() ? heads * 2 * rank : 0;
+    if (!scratch.allocate(Scratch::bytes<T>(lines * n) + lists * candidate_bytes() + Scratch::bytes<char>(lists) +
+                          threads * each)) {
+      return false;
+    }
+    T *inverse = scratch.take<T>(lines * n);
+    inverse_rms(keys, lines * n, keySize, keyEpsilon, inverse, threads);
     char *found = scratch.take<char>(lists * candidate_bytes()), *fine = scratch.take<char>(lists);
     char *rest = scratch.take<char>(threads * each);
 #pragma omp parallel num_threads(threads)
@@ -102,7 +98,7 @@ struct TuckerLookup {
         const int64_t b = task % batch, head = task / batch / 2, side = task / batch % 2, list = (b * heads + head) * 2 + side;
         for (int64_t a = 0; a < rank; a++) {
           scores_streaming(matrix(head, side, a), n, keySize, vector(b, head, side, a), 0, 1, rows + a * stride(), stride());
-          scale(rows + a * stride(), head, side, a);
+          if (normalises()) scale(rows + a * stride(), inverse + ((head * 2 + side) * rank + a) * n);
         }
         fine[list] = candidates(selector, rows, stride(), b, head, side, found + list * candidate_bytes());
       }
@@ -123,7 +119,7 @@ struct TuckerLookup {
 
   int64_t block_bytes() const {
     const int64_t rows = block_rows();
-    return Scratch::bytes<T>(kDepth * kTileColumns<T>) + Scratch::bytes<T>(rows * keySize) +
+    return Scratch::bytes<T>(kDepth * kTileColumns<T>) + Scratch::bytes<T>(rows * keySize) + Scratch::bytes<T>(stride()) +
            Scratch::bytes<T>(rank * rows * stride()) + 2 * rows * candidate_bytes() + Scratch::bytes<char>(rows) +
            selector_bytes();
   }
@@ -131,8 +127,7 @@ struct TuckerLookup {
   bool blocked() {
     const int64_t blocks = (batch + block_rows() - 1) / block_rows(), each = block_bytes();
     Scratch scratch;
-    if (!scratch.allocate(inverse_bytes() + threads * each)) return false;
-    normalise(scratch);
+    if (!scratch.allocate(threads * each)) return false;
     char *rest = scratch.take<char>(threads * each);
 #pragma omp parallel for num_threads(threads) schedule(dynamic)
     for (int64_t task = 0; task < heads * blocks; task++) {
@@ -147,6 +142,7 @@ struct TuckerLookup {
     const int64_t rows = least(block_rows(), batch - from), tileRows = (rows + kTileRows - 1) / kTileRows * kTileRows;
     T *panel = own.take<T>(kDepth * kTileColumns<T>);
     T *tiles = own.take<T>(block_rows() * keySize);
+    T *inverse = own.take<T>(stride());
     T *keyScores = own.take<T>(rank * block_rows() * stride());
     char *found = own.take<char>(2 * block_rows() * candidate_bytes()), *fine = own.take<char>(block_rows());
     TuckerSelector<T> selector;
@@ -155,8 +151,11 @@ struct TuckerLookup {
     for (int64_t side = 0; side < 2; side++) {
       for (int64_t a = 0; a < rank; a++) {  // scores of rank a of query r: keyScores[(r*rank + a)*stride]
         pack_queries(vector(from, head, side, a), vector_stride(), rows, keySize, tiles);
-        scores_blocked(tiles, tileRows, matrix(head, side, a), n, keySize, panel, keyScores + a * stride(), rank * stride());
-        for (int64_t r = 0; r < rows; r++) scale(keyScores + (r * rank + a) * stride(), head, side, a);
+        scores_blocked(tiles, tileRows, matrix(head, side, a), n, keySize, panel, keyScores + a * stride(), rank * stride(),
+                       normalises() ? inverse : nullptr);
+        if (!normalises()) continue;
+        for (int64_t i = 0; i < n; i++) inverse[i] = inverse_root(inverse[i], keySize, keyEpsilon);
+        for (int64_t r = 0; r < rows; r++) scale(keyScores + (r * rank + a) * stride(), inverse);
       }
       for (int64_t r = 0; r < rows; r++) {
         char *list = found + (2 * r + side) * candidate_bytes();

@@ -1,6 +1,7 @@
 package io.github.dl4jmemory.ops;
 
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.IntConsumer;
 import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import org.nd4j.linalg.factory.Nd4j;
@@ -24,14 +25,17 @@ final class Parallel {
   static <S> void run(long tasks, Supplier<S> scratch, Task<S> task) {
     AtomicLong next = new AtomicLong();
     int workers = (int) Math.min(threads(), tasks);
-    IntStream.range(0, workers)
-        .parallel()
-        .forEach(
-            worker -> {
-              S mine = scratch.get();
-              for (long i = next.getAndIncrement(); i < tasks; i = next.getAndIncrement()) {
-                task.run(i, mine);
-              }
-            });
+    IntConsumer worker =
+        number -> {
+          S mine = scratch.get();
+          for (long i = next.getAndIncrement(); i < tasks; i = next.getAndIncrement()) {
+            task.run(i, mine);
+          }
+        };
+    if (workers == 1) {
+      worker.accept(0); // to hand it to another thread takes longer than a small task
+    } else {
+      IntStream.range(0, workers).parallel().forEach(worker);
+    }
   }
 }

@@ -14,13 +14,16 @@ final class Parallel {
   static void forEach(int tasks, IntConsumer task) {
     int workers = Math.min(Math.max(1, Nd4j.getEnvironment().maxMasterThreads()), tasks);
     AtomicInteger next = new AtomicInteger();
-    IntStream.range(0, workers)
-        .parallel()
-        .forEach(
-            worker -> {
-              for (int i = next.getAndIncrement(); i < tasks; i = next.getAndIncrement()) {
-                task.accept(i);
-              }
-            });
+    IntConsumer work =
+        worker -> {
+          for (int i = next.getAndIncrement(); i < tasks; i = next.getAndIncrement()) {
+            task.accept(i);
+          }
+        };
+    if (workers == 1) {
+      work.accept(0); // to hand it to another thread takes longer than a small task
+    } else {
+      IntStream.range(0, workers).parallel().forEach(work);
+    }
   }
 }
