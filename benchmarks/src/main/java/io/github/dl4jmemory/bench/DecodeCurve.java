@@ -2,6 +2,11 @@ package io.github.dl4jmemory.bench;
 
 import io.github.dl4jmemory.layers.SeparatorCache;
 import io.github.dl4jmemory.layers.SeparatorCacheSettings;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.function.DoubleSupplier;
@@ -13,8 +18,9 @@ import org.nd4j.linalg.factory.Nd4j;
 /**
  * Time of a token and bytes of the cache after texts of 1K to 64K tokens, one layer of 12 heads of
  * 64, for a cache of 4 initial tokens, 64 separators, a window of 256 and 800 tokens at most, and
- * for a cache of all tokens: {@code DecodeCurve [LARGEST]}. One JSON object a line. The time of the
- * first is the mean over a whole period of it, from one drop of tokens to the next.
+ * for a cache of all tokens: {@code DecodeCurve FOLDER [LARGEST]}. Two PNG files in the folder, and
+ * one JSON object a line. The time of the first is the mean over a whole period of it, from one
+ * drop of tokens to the next.
  */
 public final class DecodeCurve {
   private static final int HEADS = SeparatorDecode.HEADS;
@@ -22,6 +28,8 @@ public final class DecodeCurve {
   private static final int PERIOD = 800 + 1 - 4 - 64 - 256;
   private static final int STRETCH = 32; // tokens of the full cache that are timed at once
   private static final int RUNS = 5;
+  private static final String SEPARATOR = "separator cache";
+  private static final String FULL = "all tokens kept";
   private static final int MADE = 64; // tokens made once, used in turn
 
   private final INDArray[] keys = new INDArray[MADE];
@@ -41,14 +49,18 @@ public final class DecodeCurve {
   /**
    * Runs once.
    *
-   * @param args the longest text, by default 65536
+   * @param args the folder; the longest text, by default 65536
+   * @throws IOException if a picture cannot be written
    */
-  public static void main(String[] args) {
-    int largest = args.length > 0 ? Integer.parseInt(args[0]) : 1 << 16;
-    new DecodeCurve().run(largest);
+  public static void main(String[] args) throws IOException {
+    int largest = args.length > 1 ? Integer.parseInt(args[1]) : 1 << 16;
+    new DecodeCurve().run(Path.of(args[0]), largest);
   }
 
-  private void run(int largest) {
+  private void run(Path folder, int largest) throws IOException {
+    List<Double> contexts = new ArrayList<>();
+    Map<String, List<Double>> millis = lines();
+    Map<String, List<Double>> bytes = lines();
     SeparatorCacheSettings.Builder settings =
         SeparatorCacheSettings.builder().rotary(10000, HEAD_SIZE);
     SeparatorCache full = cache(settings.size(1 << 30).build());
@@ -65,7 +77,23 @@ public final class DecodeCurve {
           small.bytes(),
           fullMillis,
           full.bytes());
+      contexts.add((double) context);
+      millis.get(SEPARATOR).add(smallMillis);
+      millis.get(FULL).add(fullMillis);
+      bytes.get(SEPARATOR).add((double) small.bytes());
+      bytes.get(FULL).add((double) full.bytes());
     }
+    new LineChart("tokens of the text", "milliseconds of a token", contexts, millis)
+        .write(folder.resolve("decode-latency-context.png"));
+    new LineChart("tokens of the text", "bytes of the cache", contexts, bytes)
+        .write(folder.resolve("decode-latency-cache.png"));
+  }
+
+  private static Map<String, List<Double>> lines() {
+    Map<String, List<Double>> lines = new LinkedHashMap<>();
+    lines.put(SEPARATOR, new ArrayList<>());
+    lines.put(FULL, new ArrayList<>());
+    return lines;
   }
 
   private static SeparatorCache cache(SeparatorCacheSettings settings) {

@@ -22,16 +22,26 @@ final class ExpertsDecode implements Workload {
   private INDArray out;
 
   ExpertsDecode(Shape shape) {
-    experts =
+    this(
         new SingleLayer(
             MixtureOfExperts.builder()
                 .nIn(MODEL)
                 .experts(EXPERTS)
                 .topK(TOP_K)
                 .hiddenSize(HIDDEN)
-                .build());
+                .build()),
+        shape.batch());
+  }
+
+  private ExpertsDecode(SingleLayer experts, int batch) {
+    this.experts = experts;
     tokens = new INDArray[SETS];
-    Arrays.setAll(tokens, set -> Inputs.uniform(2 + set, shape.batch(), MODEL));
+    Arrays.setAll(tokens, set -> Inputs.uniform(2 + set, batch, MODEL));
+  }
+
+  /** The same layer, so many tokens at once. */
+  ExpertsDecode with(int batch) {
+    return new ExpertsDecode(experts, batch);
   }
 
   @Override

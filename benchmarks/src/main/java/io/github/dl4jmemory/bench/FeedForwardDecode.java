@@ -24,20 +24,25 @@ final class FeedForwardDecode implements Workload {
   private final INDArray[] tokens;
   private INDArray out;
 
-  private FeedForwardDecode(Shape shape, List<SingleLayer> parts) {
+  private FeedForwardDecode(int batch, List<SingleLayer> parts) {
     this.parts = parts;
     tokens = new INDArray[SETS];
-    Arrays.setAll(tokens, set -> Inputs.uniform(2 + set, shape.batch(), MODEL));
+    Arrays.setAll(tokens, set -> Inputs.uniform(2 + set, batch, MODEL));
+  }
+
+  /** The same layers, so many tokens at once. */
+  FeedForwardDecode with(int batch) {
+    return new FeedForwardDecode(batch, parts);
   }
 
   static FeedForwardDecode dense(Shape shape) {
-    return new FeedForwardDecode(shape, List.of(feedForward(DENSE_HIDDEN)));
+    return new FeedForwardDecode(shape.batch(), List.of(feedForward(DENSE_HIDDEN)));
   }
 
   static FeedForwardDecode ultraMem(Shape shape) {
     UltraMem memory = UltraMem.builder().nIn(MODEL).nOut(MODEL).subKeys(SUB_KEYS).build();
     return new FeedForwardDecode(
-        shape, List.of(new SingleLayer(memory), feedForward(HIDDEN_BESIDE_MEMORY)));
+        shape.batch(), List.of(new SingleLayer(memory), feedForward(HIDDEN_BESIDE_MEMORY)));
   }
 
   private static SingleLayer feedForward(int hidden) {
