@@ -10,6 +10,7 @@
 #include <omp.h>
 
 #include "../kernels.h"
+#include "dot.h"
 #include "scratch.h"
 #include "simd.h"
 #include "tier.h"
@@ -110,19 +111,6 @@ struct Bags {
   }
 };
 
-template <class T>
-DM_INLINE T product(const T *x, const T *y, int64_t length) {
-  Vec<T> sums[2] = {};
-  int64_t c = 0;
-  for (; c + 2 * kLanes<T> <= length; c += 2 * kLanes<T>) {
-    sums[0] += load(x + c) * load(y + c);
-    sums[1] += load(x + c + kLanes<T>) * load(y + c + kLanes<T>);
-  }
-  T all = sum<T>(Vec<T>(sums[0] + sums[1]));
-  for (; c < length; c++) all += x[c] * y[c];
-  return all;
-}
-
 }  // namespace
 
 template <class T>
@@ -160,7 +148,7 @@ int32_t expanded_bag_weights_bp(const T *values, const int64_t *slots, const int
     prefetch_read(values + slots[least(at + ahead, last)] * valueSize, valueSize * int64_t(sizeof(T)));
     const T *out = outGradients + (at / bagSize * expansion + blocks[at]) * valueSize;
     for (int64_t p = 0; p < coreCount; p++) {
-      weightGradients[at * coreCount + p] = product(out + p * width, value + p * width, width);
+      weightGradients[at * coreCount + p] = dot(out + p * width, value + p * width, width);
     }
   }
   return DM_OK;
