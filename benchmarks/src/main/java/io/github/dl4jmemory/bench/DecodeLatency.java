@@ -20,8 +20,8 @@ import java.util.function.IntConsumer;
  * </ul>
  */
 public final class DecodeLatency {
-  private static final int[] BATCHES = {1, 4, 8, 16, 32, 64, 256};
-  private static final int[] SUB_KEYS = {724, 1024, 1448, 2048, 2896, 4472};
+  private static final List<Integer> BATCHES = List.of(1, 4, 8, 16, 32, 64, 256);
+  private static final List<Integer> SUB_KEYS = List.of(724, 1024, 1448, 2048, 2896, 4472);
   private static final int FEW_SLOTS = 1 << 19;
 
   private DecodeLatency() {}
