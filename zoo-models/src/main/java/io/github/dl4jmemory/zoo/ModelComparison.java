@@ -48,7 +48,7 @@ public final class ModelComparison implements Callable<Integer> {
   @Option(
       names = "--learning-rates",
       split = ",",
-      defaultValue = "1e-3,2e-3,4e-3",
+      defaultValue = "5e-4,1e-3,2e-3",
       description = "Grid, trained with the first seed (default ${DEFAULT-VALUE}).")
   private List<Double> learningRates;
 
