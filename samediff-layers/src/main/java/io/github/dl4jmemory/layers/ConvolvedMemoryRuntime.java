@@ -1,12 +1,9 @@
 package io.github.dl4jmemory.layers;
 
 import java.util.Map;
-import org.deeplearning4j.nn.api.layers.RecurrentLayer;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.conf.RNNFormat;
-import org.deeplearning4j.nn.gradient.Gradient;
 import org.deeplearning4j.nn.workspace.LayerWorkspaceMgr;
-import org.nd4j.common.primitives.Pair;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -17,7 +14,7 @@ import org.nd4j.linalg.indexing.NDArrayIndex;
  * Runtime of a {@link TuckerMemory} with a convolution before the query: {@code rnnTimeStep}
  * remembers the tokens that the next steps still see.
  */
-final class ConvolvedMemoryRuntime extends TuckerMemoryRuntime implements RecurrentLayer {
+final class ConvolvedMemoryRuntime extends TuckerMemoryRuntime implements SteppedLayer {
 
   private static final long serialVersionUID = 1L;
 
@@ -138,40 +135,8 @@ final class ConvolvedMemoryRuntime extends TuckerMemoryRuntime implements Recurr
     history = null;
   }
 
-  // ----------------------------------------------- truncated backpropagation through time: refused
-
-  private UnsupportedOperationException noTruncatedBackpropagation() {
-    return new UnsupportedOperationException(
-        Require.text(
-            title(),
-            "backpropType",
-            "Standard",
-            "TruncatedBPTT",
-            "remove backpropType(BackpropType.TruncatedBPTT), or leave queryConvolution(...)"
-                + " away"));
-  }
-
   @Override
-  public INDArray rnnActivateUsingStoredState(
-      INDArray array, boolean training, boolean store, LayerWorkspaceMgr workspaces) {
-    throw noTruncatedBackpropagation();
-  }
-
-  @Override
-  public Map<String, INDArray> rnnGetTBPTTState() {
-    return Map.of();
-  }
-
-  @Override
-  public void rnnSetTBPTTState(Map<String, INDArray> state) {
-    if (state != null && !state.isEmpty()) {
-      throw noTruncatedBackpropagation();
-    }
-  }
-
-  @Override
-  public Pair<Gradient, INDArray> tbpttBackpropGradient(
-      INDArray epsilon, int backLength, LayerWorkspaceMgr workspaces) {
-    throw noTruncatedBackpropagation();
+  public String owner() {
+    return title();
   }
 }

@@ -148,7 +148,7 @@ class ConvolvedMemoryStepTest {
     INDArray y = Nd4j.rand(DataType.FLOAT, 2, Networks.OUT, 4);
     assertEquals(
         "[UltraMem memory] backpropType: expected Standard, got TruncatedBPTT. Fix: remove"
-            + " backpropType(BackpropType.TruncatedBPTT), or leave queryConvolution(...) away.",
+            + " backpropType(BackpropType.TruncatedBPTT) and cut the text into shorter sequences.",
         assertThrows(UnsupportedOperationException.class, () -> network.fit(x, y)).getMessage());
   }
 

@@ -24,15 +24,20 @@ final class StopSignal implements BooleanSupplier {
   void exitAfter(IntSupplier program) {
     Thread onSignal = new Thread(this::stopAndWait, "checkpoint on signal");
     Runtime.getRuntime().addShutdownHook(onSignal);
-    int code = program.getAsInt();
-    ended.countDown();
+    int code;
+    try {
+      code = program.getAsInt();
+    } finally {
+      ended.countDown(); // also when it throws: nobody is to wait for it then
+    }
     if (code != INTERRUPTED) {
       Runtime.getRuntime().removeShutdownHook(onSignal);
       System.exit(code);
     }
   }
 
-  private void stopAndWait() {
+  /** What happens on a signal: returns when the program has ended. */
+  void stopAndWait() {
     stopped = true;
     try {
       ended.await();
