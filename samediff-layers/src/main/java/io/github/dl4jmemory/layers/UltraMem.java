@@ -61,7 +61,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  *
  * <p>Cost per token, in multiply-adds: 2*nIn*keySize (times heads without sharedQuery) +
  * 2*heads*sqrt(expansion)*subKeys*(keySize + rank) + heads*topK²*rank*(cores + 1) +
- * heads*topK*valueSize + expansion*valueSize*nOut; the keys are normalised once a pass.
+ * heads*topK*valueSize + expansion*valueSize*nOut; the squares of the keys are summed on the way.
  *
  * <p>Source: Huang et al., Ultra-Sparse Memory Network, arXiv 2411.12364: section 3 (retrieval,
  * implicit value expansion, multi-core scoring; its queries and keys are split between the ranks)
