@@ -278,8 +278,8 @@ FIGURES = {
             1.05,
             "lower",
             "cpu",
-            Side("java", "watched-stretch", ("valueSize=128", "batch=128")),
-            Side("java", "pool-stretch", ("valueSize=128", "batch=128"), label="ours, without the listener"),
+            Side("java", "watched-stretch", ("valueSize=128", "batch=128"), threads=1),
+            Side("java", "pool-stretch", ("valueSize=128", "batch=128"), label="ours, without the listener", threads=1),
             seconds=360,  # an iteration takes five
         ),
         Figure(
